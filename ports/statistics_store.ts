@@ -1,5 +1,6 @@
 /**
  * Where statistics are kept for the API. The writer writes, the API reads; each sees only its half.
+ * Texts are ordered by code point, as UTF-8 bytes are.
  *
  * @module
  */
@@ -37,25 +38,51 @@ export interface PollRecord {
   budget: Budget | null;
 }
 
+/** What every store must know. */
+export interface StatisticsStoreConfig {
+  /** As the aggregator's: they decide which windows are sealed. */
+  graceMs: number;
+  amendForMs: number;
+  /** Partitions of `statistics`: stream time is kept per partition. */
+  partitionCount: number;
+  /**
+   * Live rows of a UTC day that ended this long before the greatest stream time are deleted, in
+   * bounded steps with the writes that follow; `null`: kept for ever. History that was imported
+   * stays: whoever brought it decides.
+   */
+  keepMs: number | null;
+}
+
 /** The writer's half. Every write is idempotent: the same records twice, in any order, leave the same rows. */
 export interface StatisticsSink {
   /**
    * Upserts windows. Of one origin `live`, the greater revision stands and an equal one is ignored.
    * Between origins, or within one that is not `live`, the row that counts more samples stands; of
-   * equal counts `live` before others, then the one whose (origin, mean, m2, min, max) sorts first, so that
-   * any order of writes ends the same.
+   * equal counts `live` before others, then the one whose (origin, mean, m2, min, max, and the rest)
+   * sorts first, so that any order of writes ends the same. A market's base and quote are those of
+   * its latest window that names them, whether that window's row stands or not.
    *
+   * Durable when it resolves; on rejection any of the records may have been stored. −0 is stored as 0.
+   *
+   * @param records Checked: finite numbers, whole and positive counts, times in ms since the epoch.
    * @returns How many rows changed.
    */
   writeStatistics(records: readonly StatisticsRecord[]): Promise<number>;
-  /** Adds polls; one source and tick is one row, the last written stands. */
+  /** Adds polls; one source and tick is one row, the last written stands. Those older than {@link POLLS_KEEP_MS} before their source's newest are deleted, but for its last success. */
   writePolls(records: readonly PollRecord[]): Promise<void>;
 }
+
+/** How long polls are kept, in ms: as long as their topic keeps them. */
+export const POLLS_KEEP_MS = 30 * 24 * 3_600_000;
+
+/** The most rows that one read brings: a page of the API and one more, with room; some 10 MB. */
+export const READ_LIMIT_MAX = 20_000;
 
 /** A stored window. */
 export interface StatisticsRow {
   exchange: string;
   instrument: string;
+  /** The market's base and quote as last known, the same in all its rows. */
   base: string | null;
   quote: string | null;
   startMs: number;
@@ -74,19 +101,30 @@ export interface StatisticsRow {
   tickCount: number;
   intervalMs: number | null;
   revision: number;
+  /**
+   * `sealed`: no live sample can change it any more. For a live row: it is closed and `endMs + graceMs
+   * + amendForMs` is at or before the greatest stream time of its partition that is known to be
+   * stored whole, which is the second greatest seen: that a greater one has come shows that all
+   * records of the checkpoints before it have. Rows of other origins are sealed from the start; only
+   * an import that counts more replaces one.
+   */
   state: "open" | "closed" | "sealed";
   amended: boolean;
   origin: string;
 }
 
-/** A place in a market's rows, as a cursor holds it. */
+/** A place among the rows, as a cursor holds it: the row that was read last. */
 export interface RowPlace {
   startMs: number;
   exchange: string;
   instrument: string;
 }
 
-/** Which rows to read; every filter that is given must match. */
+/**
+ * Which rows to read; every filter that is given must match. Reading on after the last row's place,
+ * page by page, brings every row that was there at the first page exactly once, whatever is written
+ * meanwhile (unless retention deletes it).
+ */
 export interface StatisticsQuery {
   exchange?: string;
   instrument?: string;
@@ -95,9 +133,11 @@ export interface StatisticsQuery {
   /** `[fromMs, toMs)` of the windows' starts. */
   fromMs: number;
   toMs: number;
-  /** Go on after this place. */
+  /** Go on after this place, in the order asked for. */
   after?: RowPlace;
-  /** At most this many rows, ≥ 1. */
+  /** `time`: ascending by (startMs, exchange, instrument), the default. `market`: by (exchange, instrument, startMs), so that the windows of one market come together. */
+  order?: "time" | "market";
+  /** At most this many rows, from 1 to {@link READ_LIMIT_MAX}. */
   limit: number;
 }
 
@@ -119,16 +159,18 @@ export interface MarketQuery {
   base?: string;
   quote?: string;
   after?: { exchange: string; instrument: string };
+  /** At most this many rows, from 1 to {@link READ_LIMIT_MAX}. */
   limit: number;
 }
 
-/** The API's half. */
+/** The API's half. Every read sees whole writes. @throws {RangeError} Where `limit` is out of range. */
 export interface StatisticsQueries {
-  /** Rows ascending by (startMs, exchange, instrument). */
+  /** Rows in the order asked for. */
   statistics(query: StatisticsQuery): Promise<readonly StatisticsRow[]>;
   /** The latest row of each market, ascending by exchange and instrument. */
   latest(query: MarketQuery): Promise<readonly StatisticsRow[]>;
+  /** Markets with at least one row, ascending by exchange and instrument. */
   markets(query: MarketQuery): Promise<readonly MarketRow[]>;
-  /** The last poll of every source, ascending by source, and when it last succeeded (`null`: never). */
+  /** The last poll of every source, ascending by source, and the tick of its last success (`null`: never). */
   sources(): Promise<readonly { last: PollRecord; lastSuccessMs: number | null }[]>;
 }

@@ -7,9 +7,6 @@
  */
 import type { WindowState } from "../stats/window.ts";
 
-/** How many windows one {@link PartitionWindows.write} takes at most (puts and deletes together): what one Deno KV atomic can hold. */
-export const WINDOWS_PER_WRITE_MAX = 200;
-
 /** What is known of a partition's windows as a whole. */
 export interface PartitionRow {
   /** True while the windows are between two checkpoints: nothing may be read from them. */
@@ -36,12 +33,14 @@ export interface WindowWrite {
 
 /** One partition's windows, as its claimant sees them. Every method rejects with {@link ClaimLostError} once there is a later claim. */
 export interface PartitionWindows {
+  /** How many windows one write takes at most, puts and deletes together; ≥ 1. */
+  readonly writeCountMax: number;
   /** The partition's row; `null` where nothing was ever written. */
   row(): Promise<PartitionRow | null>;
   /** The windows of these keys, in their order; `null` for one that is not there. */
   read(keys: readonly WindowKey[]): Promise<readonly (WindowState | null)[]>;
-  /** All windows, in pages, in no particular order. */
-  scan(): AsyncIterable<readonly WindowState[]>;
+  /** All windows, or those that start at `startMs`, in pages, in no particular order. */
+  scan(startMs?: number): AsyncIterable<readonly WindowState[]>;
   /** One atomic write, durable when it resolves; on rejection it may have happened. */
   write(change: WindowWrite): Promise<void>;
 }

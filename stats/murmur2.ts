@@ -10,7 +10,11 @@ const encoder = new TextEncoder();
 
 /** The 32-bit hash of `text` in UTF-8, as a signed integer. */
 export function murmur2(text: string): number {
-  const data = encoder.encode(text);
+  return murmur2OfBytes(encoder.encode(text));
+}
+
+/** The 32-bit hash of `data`, as a signed integer. */
+export function murmur2OfBytes(data: Uint8Array): number {
   const { length } = data;
   let h = SEED ^ length;
   let i = 0;

@@ -1,0 +1,89 @@
+/**
+ * What a checkpoint says of itself: in the commit's metadata (protocol rule 18) and in the row beside
+ * the windows on disk (rule 17). Pure.
+ *
+ * @module
+ */
+import type { LogRecord } from "../ports/topic_log.ts";
+import { murmur2OfBytes } from "../stats/murmur2.ts";
+
+/** The newest form of {@link Checkpoint} that this program knows. */
+export const CHECKPOINT_VERSION = 1;
+
+/** How many samples came to what, since the partition's first. */
+export interface Counters {
+  counted: number;
+  duplicate: number;
+  /** By reason. */
+  rejected: Record<string, number>;
+  /** Skipped because they were deleted before they were read, with `SKIP_LOST`. */
+  lost: number;
+}
+
+/** One committed checkpoint of a partition. */
+export interface Checkpoint {
+  checkpointId: string;
+  /** The greatest sample time counted; `null` before the first. */
+  streamMs: number | null;
+  /** When the last record arrived at the log; `null` before the first. */
+  arrivalMs: number | null;
+  counters: Counters;
+  partitionCount: number;
+  windowSizeMs: number;
+  /** The record before the offset, so that a log made again is known; `null` where none was read. */
+  fingerprint: Fingerprint | null;
+  /** From where `statistics` must be read to rebuild every kept window. */
+  restoreFrom: number;
+  /** The offset of the last record this partition sent to `statistics`; −1 before the first. */
+  statisticsThrough: number;
+}
+
+/** Tells one record from another that took its place. */
+export interface Fingerprint {
+  offset: number;
+  hash: string;
+}
+
+/** The fingerprint of a record. */
+export function fingerprintOf(record: LogRecord): Fingerprint {
+  const hash = `${record.appendMs}:${murmur2OfBytes(record.value ?? new Uint8Array())}`;
+  return { offset: record.offset, hash };
+}
+
+/** Writes the commit's metadata: at most 4 kB, since every part is bounded. */
+export function encodeCheckpoint(checkpoint: Checkpoint): string {
+  return JSON.stringify({ v: CHECKPOINT_VERSION, ...checkpoint });
+}
+
+/** Reads the commit's metadata. @throws {TypeError} Where it is none, or newer than this program knows. */
+export function decodeCheckpoint(metadata: string): Checkpoint {
+  let json;
+  try {
+    json = JSON.parse(metadata);
+  } catch (cause) {
+    throw new TypeError(`Not a checkpoint: ${metadata.slice(0, 80)}`, { cause });
+  }
+  const { v, ...checkpoint } = json ?? {};
+  if (v !== CHECKPOINT_VERSION) {
+    throw new TypeError(
+      `checkpoint of version ${v}: this program knows ${CHECKPOINT_VERSION}; was a newer one running?`,
+    );
+  }
+  return checkpoint;
+}
+
+/**
+ * Per window start, from where `statistics` must be read to find its windows: the place after the
+ * last record known when the first of them was about to be published.
+ */
+export type FirstPlaces = Map<number, number>;
+
+/** Writes the row's part that the metadata does not have. */
+export function encodeFirstPlaces(places: FirstPlaces): string {
+  return JSON.stringify([...places]);
+}
+
+/** Reads {@link encodeFirstPlaces}. */
+export function decodeFirstPlaces(text: string): FirstPlaces {
+  return new Map(JSON.parse(text));
+}

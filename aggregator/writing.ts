@@ -1,0 +1,218 @@
+/**
+ * A checkpoint, step by step (protocol rule 10): windows close, the changed ones go to the process's
+ * disk, then one transaction publishes them and moves the position, then what is sealed is forgotten.
+ *
+ * Safe to die in at any point: the disk is torn or bears an id that was never committed, and the next
+ * claim goes by what was.
+ *
+ * @module
+ */
+import { encodeStatistics } from "../adapters/codecs/statistics_codec.ts";
+import type { Claim, NewRecord } from "../ports/topic_log.ts";
+import type { PartitionRow, PartitionWindows, WindowKey } from "../ports/window_store.ts";
+import { marketOfWindow, type WindowState } from "../stats/window.ts";
+import { REJECTED_HEADERS, TOPICS, windowKeyOf } from "../topology.ts";
+import {
+  type Checkpoint,
+  encodeCheckpoint,
+  encodeFirstPlaces,
+  fingerprintOf,
+  type FirstPlaces,
+} from "./checkpoint.ts";
+import type { Partition, Rejection } from "./partition.ts";
+
+/** Whether, and by what clock, windows may be closed although no later sample came. */
+export interface Idleness {
+  nowMs: number;
+  caughtUp: boolean;
+}
+
+/** Whether a window start is due to close. */
+export function isDue(
+  partition: Partition,
+  startMs: number,
+  { nowMs, caughtUp }: Idleness,
+): boolean {
+  const { config, rules, streamMs, arrivalMs } = partition;
+  const endMs = startMs + config.windowSizeMs;
+  return rules.isClosedByStream(endMs, streamMs, config) ||
+    (caughtUp && arrivalMs !== null && rules.isClosedByIdleness(endMs, arrivalMs, nowMs, config));
+}
+
+/**
+ * Closes the windows that are due, those on disk only among them.
+ *
+ * @returns Whether some are left, because `dirtyMax` windows are dirty: then another checkpoint follows.
+ */
+export async function closeDue(
+  partition: Partition,
+  shelf: PartitionWindows,
+  idleness: Idleness,
+  dirtyMax: number,
+): Promise<boolean> {
+  const { cache, openStarts } = partition;
+  for (const startMs of [...openStarts].sort((a, b) => a - b)) {
+    if (!isDue(partition, startMs, idleness)) continue;
+    for (const window of cache.windowsOf(startMs)) close(partition, window);
+    if (!cache.complete) {
+      for await (const page of shelf.scan(startMs)) {
+        for (const window of page) {
+          if (window.closed || window.startMs !== startMs) continue;
+          if (cache.get(startMs, marketOfWindow(window)) !== undefined) continue;
+          cache.put(window);
+          close(partition, window);
+        }
+        if (cache.dirty.size >= dirtyMax) return true;
+      }
+    }
+    openStarts.delete(startMs);
+  }
+  return false;
+}
+
+function close(partition: Partition, window: WindowState): void {
+  if (window.closed) return;
+  window.closed = true;
+  partition.cache.markDirty(window);
+}
+
+/** Writes everything that changed, publishes it and moves the position: whole or, on rejection, nobody knows. */
+export async function writeCheckpoint(
+  partition: Partition,
+  shelf: PartitionWindows,
+  claim: Claim,
+  checkpointId: string,
+): Promise<void> {
+  const { cache, places, rules, rejections } = partition;
+  const dirty = [...cache.dirty];
+  rules.takePlaces(
+    places,
+    new Set(dirty.map((window) => window.startMs)),
+    partition.statisticsThrough,
+  );
+  await saveWindows(shelf, dirty, checkpointId, places);
+
+  const records = [
+    ...dirty.map((window) => publish(partition, window)),
+    ...rejections.map((rejection) => setAside(partition, rejection)),
+  ];
+  let checkpoint!: Checkpoint;
+  await claim.commit({
+    records,
+    offsets: { [TOPICS.samples]: partition.nextOffset },
+    metadata(lastOffsets) {
+      checkpoint = checkpointOf(partition, checkpointId, lastOffsets[TOPICS.statistics]);
+      return encodeCheckpoint(checkpoint);
+    },
+  });
+
+  partition.checkpointId = checkpointId;
+  partition.statisticsThrough = checkpoint.statisticsThrough;
+  partition.fingerprint = checkpoint.fingerprint;
+  partition.committedOffset = partition.nextOffset;
+  rejections.length = 0;
+  cache.markClean();
+  await forgetSealed(partition, shelf);
+  cache.shrink();
+}
+
+/** Rule 10b: torn, the changed windows, whole. What fits one atomic is one. */
+async function saveWindows(
+  shelf: PartitionWindows,
+  windows: readonly WindowState[],
+  checkpointId: string,
+  places: FirstPlaces,
+): Promise<void> {
+  const whole = { torn: false, checkpointId, state: encodeFirstPlaces(places) };
+  await putWindows(shelf, windows, { ...whole, torn: true }, whole);
+}
+
+/** Writes windows between two rows, in atomics of as many windows as one takes. */
+export async function putWindows(
+  shelf: PartitionWindows,
+  windows: readonly WindowState[],
+  torn: PartitionRow,
+  whole: PartitionRow,
+): Promise<void> {
+  for (let i = 0; i === 0 || i < windows.length; i += shelf.writeCountMax) {
+    const isLast = i + shelf.writeCountMax >= windows.length;
+    const put = windows.slice(i, i + shelf.writeCountMax);
+    if (isLast) await shelf.write({ row: whole, put });
+    else await shelf.write(i === 0 ? { row: torn, put } : { put });
+  }
+}
+
+function checkpointOf(
+  partition: Partition,
+  checkpointId: string,
+  lastOffset: number | undefined,
+): Checkpoint {
+  const { config, streamMs, arrivalMs, counters, lastRecord } = partition;
+  const statisticsThrough = lastOffset ?? partition.statisticsThrough;
+  const kept: FirstPlaces = new Map(
+    [...partition.places].filter(([startMs]) => !partition.isOver(startMs)),
+  );
+  return {
+    checkpointId,
+    streamMs,
+    arrivalMs,
+    counters,
+    partitionCount: config.partitionCount,
+    windowSizeMs: config.windowSizeMs,
+    fingerprint: lastRecord === null ? partition.fingerprint : fingerprintOf(lastRecord),
+    restoreFrom: partition.rules.restoreFrom(kept, statisticsThrough),
+    statisticsThrough,
+  };
+}
+
+function publish(partition: Partition, window: WindowState): NewRecord {
+  return {
+    topic: TOPICS.statistics,
+    partition: partition.config.partition,
+    key: windowKeyOf(marketOfWindow(window), window.startMs),
+    value: encodeStatistics(window, partition.streamMs ?? window.closeMs),
+  };
+}
+
+function setAside(partition: Partition, { record, reason, detail }: Rejection): NewRecord {
+  return {
+    topic: TOPICS.rejected,
+    partition: partition.config.partition,
+    key: record.key ?? "",
+    value: record.value ?? new Uint8Array(),
+    headers: {
+      ...record.headers,
+      [REJECTED_HEADERS.reason]: reason,
+      [REJECTED_HEADERS.detail]: detail,
+      [REJECTED_HEADERS.topic]: TOPICS.samples,
+      [REJECTED_HEADERS.partition]: `${partition.config.partition}`,
+      [REJECTED_HEADERS.offset]: `${record.offset}`,
+    },
+  };
+}
+
+/** Rule 10d: sealed windows leave memory and disk, and their places are given up. */
+async function forgetSealed(partition: Partition, shelf: PartitionWindows): Promise<void> {
+  const { cache, places } = partition;
+  for (const startMs of [...places.keys()]) {
+    if (!partition.isOver(startMs)) continue;
+    if (cache.complete) await deleteWindows(shelf, [...cache.windowsOf(startMs)]);
+    else for await (const page of shelf.scan(startMs)) await deleteWindows(shelf, page);
+    cache.drop(startMs);
+    places.delete(startMs);
+  }
+}
+
+/** Deletes windows from disk. */
+export async function deleteWindows(
+  shelf: PartitionWindows,
+  windows: readonly WindowState[],
+): Promise<void> {
+  for (let i = 0; i < windows.length; i += shelf.writeCountMax) {
+    const keys: WindowKey[] = windows.slice(i, i + shelf.writeCountMax).map((window) => ({
+      market: marketOfWindow(window),
+      startMs: window.startMs,
+    }));
+    await shelf.write({ delete: keys });
+  }
+}
