@@ -24,6 +24,8 @@ import { closeDue, isDue, writeCheckpoint } from "./writing.ts";
 const FETCH_BYTES = 1024 * 1024;
 /** How long a fetch waits at most, in ms: windows are looked over for closing this often. */
 const FETCH_WAIT_MS = 1000;
+/** While stream time is in the past, whatever was caught up with is published this often, in ms. */
+const CATCHING_UP_FLUSH_MS = 1000;
 /** Dirty windows or rejected records that make a checkpoint due: what one transaction carries at most. */
 const DIRTY_MAX = 50_000;
 const REJECTIONS_MAX = 2_000;
@@ -80,8 +82,8 @@ export async function ownPartition(
 class Owner {
   readonly #dirtyMax: number;
   #checkpointedMs: number;
-  /** Nothing was published since the claim: readers wait for the first flush only as long as they must. */
-  #fresh = true;
+  /** Stream time is not near the present yet: until then whoever waits for statistics waits no flush interval. */
+  #isCatchingUp = true;
 
   constructor(
     private readonly partition: Partition,
@@ -91,7 +93,7 @@ class Owner {
     private readonly deps: OwnerDeps,
   ) {
     this.#dirtyMax = Math.max(1, Math.min(DIRTY_MAX, Math.floor(config.cacheWindowCountMax / 2)));
-    this.#checkpointedMs = deps.clock.nowMs();
+    this.#checkpointedMs = deps.clock.nowMs() - CATCHING_UP_FLUSH_MS;
   }
 
   /** One fetch, folded, and a checkpoint where one is due. */
@@ -146,8 +148,9 @@ class Owner {
     if (partition.cache.dirty.size >= this.#dirtyMax) return true;
     if (partition.rejections.length >= REJECTIONS_MAX) return true;
     if (partition.changed) {
-      if (idleness.nowMs >= this.#checkpointedMs + config.flushIntervalMs) return true;
-      if (this.#fresh && idleness.caughtUp) return true;
+      const sinceMs = idleness.nowMs - this.#checkpointedMs;
+      if (sinceMs >= config.flushIntervalMs) return true;
+      if (this.#isCatchingUp && idleness.caughtUp && sinceMs >= CATCHING_UP_FLUSH_MS) return true;
     }
     // Stream time closes windows at the next flush; only the wall clock has to be asked here.
     if (!idleness.caughtUp || partition.changed) return false;
@@ -168,7 +171,8 @@ class Owner {
       const durationMs = deps.clock.nowMs() - startedMs;
       deps.observe(partition, { kind: "checkpointed", durationMs, windowCount });
     }
-    this.#fresh = false;
-    this.#checkpointedMs = deps.clock.nowMs();
+    const nowMs = deps.clock.nowMs();
+    if ((partition.streamMs ?? 0) >= nowMs - this.config.windowSizeMs) this.#isCatchingUp = false;
+    this.#checkpointedMs = nowMs;
   }
 }

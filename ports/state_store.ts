@@ -4,7 +4,7 @@
  * @module
  */
 
-/** The port. Names are up to 100 characters of any kind; texts up to some kB. */
+/** The port. Names are up to 80 bytes of any text; texts up to some kB. */
 export interface StateStore {
   /** The text last written under `name`; `null` where there is none. */
   read(name: string): Promise<string | null>;

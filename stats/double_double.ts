@@ -1,64 +1,34 @@
 /**
- * Double-double arithmetic: a number is the unevaluated sum `hi + lo` of two doubles, which gives
- * about 32 significant digits. Results are left in module variables, because the aggregator calls
- * these for every sample and an object per operation would cost more than the arithmetic.
+ * The errors of floating-point sums and products, which are doubles themselves: what double-double
+ * arithmetic is made of. A double-double is the unevaluated sum `hi + lo` of two doubles, `lo` at
+ * most half a unit in the last place of `hi`, which gives about 32 significant digits.
  *
- * Sources: two-sum, Knuth, TAOCP vol. 2 §4.2.2; split and two-product, Dekker 1971;
- * the operations, Hida, Li and Bailey, "Library for Double-Double and Quad-Double Arithmetic" (2007).
+ * Functions of one number, small enough to be inlined where they are used: an object or a module
+ * variable per result would cost more than the arithmetic.
  *
  * @module
  */
 
-/** The high part of the last operation's result. */
-export let hi = 0;
-/** The low part of the last operation's result, at most half an ulp of {@link hi}. */
-export let lo = 0;
-
-/** 2^27 + 1: splits a double's 53 bits into two halves whose products are exact. */
+/** 2^27 + 1: splits a double's 53 bits into two halves whose products are exact (Dekker 1971). */
 const SPLITTER = 134217729;
 
-/** Sets {@link hi} and {@link lo} to `a + b`. */
-export function add(aHi: number, aLo: number, bHi: number, bLo: number): void {
-  const s = aHi + bHi;
-  const sb = s - aHi;
-  let e = (aHi - (s - sb)) + (bHi - sb);
-  const t = aLo + bLo;
-  const tb = t - aLo;
-  const f = (aLo - (t - tb)) + (bLo - tb);
-  e += t;
-  const s2 = s + e;
-  e = e - (s2 - s) + f;
-  hi = s2 + e;
-  lo = e - (hi - s2);
+/** The top 26 bits of `a`; the rest, `a − top`, has 26 as well. For |a| < 2^996. */
+export function topHalf(a: number): number {
+  const t = SPLITTER * a;
+  return t - (t - a);
 }
 
-/** Sets {@link hi} and {@link lo} to `a − b`. */
-export function subtract(aHi: number, aLo: number, bHi: number, bLo: number): void {
-  add(aHi, aLo, -bHi, -bLo);
+/** What `sum`, the double `a + b`, lacks (two-sum; Knuth, TAOCP vol. 2, §4.2.2). */
+export function sumError(a: number, b: number, sum: number): number {
+  const t = sum - a;
+  return (a - (sum - t)) + (b - t);
 }
 
-/** Sets {@link hi} and {@link lo} to `a · b`. */
-export function multiply(aHi: number, aLo: number, bHi: number, bLo: number): void {
-  const p = aHi * bHi;
-  let t = SPLITTER * aHi;
-  const aTop = t - (t - aHi);
-  const aRest = aHi - aTop;
-  t = SPLITTER * bHi;
-  const bTop = t - (t - bHi);
-  const bRest = bHi - bTop;
-  let e = ((aTop * bTop - p) + aTop * bRest + aRest * bTop) + aRest * bRest;
-  e += aHi * bLo + aLo * bHi;
-  hi = p + e;
-  lo = e - (hi - p);
-}
-
-/** Sets {@link hi} and {@link lo} to `a ÷ b`, for a plain double `b` other than 0. */
-export function divide(aHi: number, aLo: number, b: number): void {
-  const q = aHi / b;
-  multiply(q, 0, b, 0);
-  const rest = ((aHi - hi) - lo) + aLo;
-  const correction = rest / b;
-  const sum = q + correction;
-  lo = correction - (sum - q);
-  hi = sum;
+/** What `product`, the double `a · b`, lacks (two-product; Dekker 1971); exact where it is ≥ 2^-1022. */
+export function productError(a: number, b: number, product: number): number {
+  const aTop = topHalf(a);
+  const aRest = a - aTop;
+  const bTop = topHalf(b);
+  const bRest = b - bTop;
+  return ((aTop * bTop - product) + aTop * bRest + aRest * bTop) + aRest * bRest;
 }

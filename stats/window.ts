@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { add, emptyMoments, type Moments, summarise } from "./moments.ts";
+import { add, type Moments, summarise } from "./moments.ts";
 import { marketOf, type Sample, sampleTimeMs } from "./sample.ts";
 import { TickSet } from "./tick_set.ts";
 
@@ -27,7 +27,10 @@ export interface WindowState extends Moments {
   closeOffset: number;
   /** The ticks counted; `null` while no sample bore one. */
   ticks: TickSet | null;
-  /** The finest schedule among the ticks counted. */
+  /**
+   * The greatest spacing among the ticks counted: a cron schedule of every seven minutes has a
+   * shorter one at the hour, which says nothing of the rest.
+   */
   intervalMs: number | null;
   /** The log offset of the last sample counted. */
   throughOffset: number;
@@ -43,17 +46,26 @@ export function windowStartMs(timeMs: number, sizeMs: number): number {
   return Math.floor(timeMs / sizeMs) * sizeMs;
 }
 
-/** An empty window for the market and time of `sample`. */
+/**
+ * An empty window for the market and time of `sample`.
+ *
+ * Its properties stand in the same order wherever a window is made (the codecs): objects of few
+ * shapes keep counting fast.
+ */
 export function openWindow(sample: Readonly<Sample>, sizeMs: number, origin = "live"): WindowState {
   const startMs = windowStartMs(sampleTimeMs(sample), sizeMs);
   return {
-    ...emptyMoments(),
     exchange: sample.exchange,
     instrument: sample.instrument,
     base: sample.base ?? null,
     quote: sample.quote ?? null,
     startMs,
     endMs: startMs + sizeMs,
+    count: 0,
+    meanHi: 0,
+    meanLo: 0,
+    m2Hi: 0,
+    m2Lo: 0,
     min: Infinity,
     max: -Infinity,
     openPrice: 0,
@@ -84,7 +96,8 @@ export function isDuplicate(window: Readonly<WindowState>, sample: Readonly<Samp
  * @param offset Its offset in the log: among samples of one time, the least opens and the greatest closes.
  */
 export function countSample(window: WindowState, sample: Readonly<Sample>, offset: number): void {
-  const { price } = sample;
+  // −0 becomes 0: not every store tells them apart, and a restored window must not differ.
+  const price = sample.price + 0;
   const timeMs = sampleTimeMs(sample);
   add(window, price);
   if (price < window.min) window.min = price;
@@ -109,7 +122,7 @@ function countTick(window: WindowState, tickMs: number, intervalMs: number | nul
   const sizeMs = window.endMs - window.startMs;
   window.ticks ??= TickSet.empty(sizeMs, intervalMs);
   window.ticks.add(tickMs - window.startMs, sizeMs);
-  if (intervalMs !== null && (window.intervalMs === null || intervalMs < window.intervalMs)) {
+  if (intervalMs !== null && (window.intervalMs === null || intervalMs > window.intervalMs)) {
     window.intervalMs = intervalMs;
   }
 }
@@ -124,12 +137,12 @@ export function revisionOf(window: { throughOffset: number; closed: boolean }): 
   return 2 * (window.throughOffset + 1) + (window.closed ? 1 : 0);
 }
 
-/** Ticks that a full window has; `null` without ticks. */
+/** Ticks that a full window has, where its schedule starts with the window; `null` without a schedule. */
 export function ticksExpected(
   window: { startMs: number; endMs: number; intervalMs: number | null },
 ): number | null {
   if (window.intervalMs === null) return null;
-  return Math.max(1, Math.round((window.endMs - window.startMs) / window.intervalMs));
+  return Math.ceil((window.endMs - window.startMs) / window.intervalMs);
 }
 
 /** What a window tells its readers. Prices in units of quote per base; times in ms since the epoch. */
@@ -150,7 +163,7 @@ export interface Statistics {
   changePct: number | null;
   /** (max − min) ÷ mean; `null` for a mean of 0. */
   rangePct: number | null;
-  /** Ticks counted ÷ ticks expected; `null` without ticks. */
+  /** Ticks counted ÷ ticks expected, at most 1; `null` without a schedule. */
   coverage: number | null;
 }
 
@@ -160,7 +173,9 @@ export interface Summarised extends Moments {
   max: number;
   openPrice: number;
   closePrice: number;
+  /** Ticks counted. */
   tickCount: number;
+  /** Ticks that there could be; `null` where no schedule is known. */
   tickCountExpected: number | null;
 }
 
@@ -178,8 +193,12 @@ export function statisticsOf(from: Readonly<Summarised>): Statistics {
     open: from.openPrice,
     close: from.closePrice,
     cv: stddev === null || mean === 0 ? null : stddev / mean,
-    changePct: from.openPrice === 0 ? null : from.closePrice / from.openPrice - 1,
+    // Not close ÷ open − 1: that loses the digits that a small change has.
+    changePct: from.openPrice === 0 ? null : (from.closePrice - from.openPrice) / from.openPrice,
     rangePct: mean === 0 ? null : (from.max - from.min) / mean,
-    coverage: from.tickCountExpected === null ? null : from.tickCount / from.tickCountExpected,
+    // More than expected come where a window saw two schedules.
+    coverage: from.tickCountExpected === null
+      ? null
+      : Math.min(1, from.tickCount / from.tickCountExpected),
   };
 }

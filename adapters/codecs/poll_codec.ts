@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import type { PollRecord } from "../../ports/statistics_store.ts";
+import { refuseNewer } from "./schema_version.ts";
 
 /** The newest schema of a `polls` record that this program knows. */
 export const POLL_VERSION = 1;
@@ -36,11 +37,18 @@ export function encodePoll(poll: PollRecord): Uint8Array {
 /**
  * Reads a poll's record value.
  *
- * @throws {TypeError} Where it is none, or newer than this program knows.
+ * @throws {TypeError} Where it is none.
+ * @throws {NewerSchemaError} Where a newer program wrote it.
  */
 export function decodePoll(value: Uint8Array | null): PollRecord {
   if (value === null) throw new TypeError("A polls record without a value");
-  const json: unknown = JSON.parse(new TextDecoder().decode(value));
+  let json;
+  try {
+    json = JSON.parse(new TextDecoder().decode(value));
+  } catch (cause) {
+    throw new TypeError("Not a polls record: not JSON", { cause });
+  }
+  refuseNewer("polls", json?.v, POLL_VERSION);
   const result = pollSchema.safeParse(json);
   if (result.success) {
     const { v: _, ...poll } = result.data;

@@ -6,6 +6,7 @@
  */
 import type { StatisticsRecord } from "../../ports/statistics_store.ts";
 import { revisionOf, type WindowState } from "../../stats/window.ts";
+import { refuseNewer } from "./schema_version.ts";
 import { TickSet } from "../../stats/tick_set.ts";
 
 /** The newest schema of a `statistics` record that this program knows. */
@@ -46,15 +47,15 @@ export function encodeStatistics(window: Readonly<WindowState>, streamMs: number
 /**
  * Reads a window's record value.
  *
- * @throws {TypeError} Where it is none, or newer than this program knows.
+ * @throws {TypeError} Where it is none.
+ * @throws {NewerSchemaError} Where a newer program wrote it.
  */
 export function decodeStatistics(value: Uint8Array | null): StatisticsRecord {
   if (value === null) throw new TypeError("A statistics record without a value");
-  const json = JSON.parse(decoder.decode(value));
+  const json = parse(value);
+  refuseNewer("statistics", json?.v, STATISTICS_VERSION);
   if (json?.v !== STATISTICS_VERSION) {
-    throw new TypeError(
-      `statistics record of schema version ${json?.v}: this program knows ${STATISTICS_VERSION}; is a newer one running?`,
-    );
+    throw new TypeError(`Not a statistics record: v is ${json?.v}`);
   }
   try {
     const window: WindowState = {
@@ -65,12 +66,12 @@ export function decodeStatistics(value: Uint8Array | null): StatisticsRecord {
       startMs: finite(json.startMs),
       endMs: finite(json.endMs),
       count: finite(json.count),
-      min: finite(json.min),
-      max: finite(json.max),
       meanHi: finite(json.mean[0]),
       meanLo: finite(json.mean[1]),
       m2Hi: finite(json.m2[0]),
       m2Lo: finite(json.m2[1]),
+      min: finite(json.min),
+      max: finite(json.max),
       openPrice: finite(json.open[0]),
       openMs: finite(json.open[1]),
       openOffset: finite(json.open[2]),
@@ -102,4 +103,13 @@ function finite(value: unknown): number {
 function text(value: unknown): string {
   if (typeof value !== "string") throw new TypeError(`Not a text: ${value}`);
   return value;
+}
+
+// deno-lint-ignore no-explicit-any -- every field is checked where it is read
+function parse(value: Uint8Array): any {
+  try {
+    return JSON.parse(decoder.decode(value));
+  } catch (cause) {
+    throw new TypeError("Not a statistics record: not JSON", { cause });
+  }
 }

@@ -91,19 +91,17 @@ export class MemoryBroker {
     return found;
   }
 
-  append(records: readonly NewRecord[]): Record<string, number> {
+  append(records: readonly NewRecord[]): void {
     for (const { topic, partition } of records) this.partition(topic, partition);
-    const lastOffsets: Record<string, number> = {};
     const touched = new Set<Partition>();
     for (const { topic, partition, key, value, headers = {} } of records) {
       const to = this.partition(topic, partition);
       const appendMs = Math.max(this.clock.nowMs(), to.records.at(-1)?.appendMs ?? 0);
       to.records.push({ offset: to.nextOffset, appendMs, key, value, headers });
-      lastOffsets[topic] = to.nextOffset++;
+      to.nextOffset++;
       touched.add(to);
     }
     for (const partition of touched) wake(partition);
-    return lastOffsets;
   }
 
   claim(group: Group, partition: number): { epoch: number; positions: Record<string, Position> } {
@@ -117,8 +115,14 @@ export class MemoryBroker {
     if (ownership.epoch !== epoch) {
       throw new FencedError(`${group.id}/${partition}: a later claim exists`);
     }
-    const lastOffsets = this.append(transaction.records);
+    const lastOffsets: Record<string, number> = {};
+    for (const { topic, partition: number } of transaction.records) {
+      const { nextOffset } = this.partition(topic, number);
+      if (number === partition) lastOffsets[topic] = (lastOffsets[topic] ?? nextOffset - 1) + 1;
+    }
+    // First, because nothing may be visible if it throws.
     const metadata = transaction.metadata(lastOffsets);
+    this.append(transaction.records);
     for (const [topic, offset] of Object.entries(transaction.offsets)) {
       ownership.positions[topic] = { offset, metadata };
     }

@@ -6,7 +6,7 @@
  */
 import { MemoryBroker, type MemoryTopicLog } from "../../adapters/memory/topic_log.ts";
 import { MemoryWindowStore } from "../../adapters/memory/window_store.ts";
-import type { Claim, Group, TopicLog, Transaction } from "../../ports/topic_log.ts";
+import type { Claim, Group, PartitionRange, TopicLog, Transaction } from "../../ports/topic_log.ts";
 import type { PartitionWindows, WindowStore, WindowWrite } from "../../ports/window_store.ts";
 import type { Process, World } from "./world.ts";
 
@@ -59,6 +59,8 @@ export class SimulatedLog implements TopicLog {
     private readonly broker: MemoryBroker,
     private readonly process: Process,
     private readonly bugs: PortBugs,
+    /** Partitions given to the process at once; others are the driver's to give. */
+    private readonly given: readonly number[] = [],
   ) {
     this.#inner = broker.connect();
   }
@@ -78,8 +80,13 @@ export class SimulatedLog implements TopicLog {
     return await read();
   };
 
+  describe(topic: string): Promise<readonly PartitionRange[] | null> {
+    return this.world.call(this.process, () => this.#inner.describe(topic));
+  }
+
   join: TopicLog["join"] = (_group, own, signal) => {
     this.membership = new Membership(own);
+    for (const partition of this.given) this.membership.give(partition);
     return new Promise((resolve) =>
       signal.addEventListener("abort", () => resolve(), { once: true })
     );

@@ -116,7 +116,7 @@ class Simulation {
 
   #start(name: string, disk: MemoryWindowStore): Member {
     const stop = new AbortController();
-    const process: Process = { name, state: "running", fault: "none" };
+    const process: Process = { name, state: "running", fault: "none", callCount: 0 };
     const log = new SimulatedLog(this.#world, this.#broker, process, this.bugs);
     const member: Member = Object.assign(process, { disk, log, stop, wakeMs: 0 });
     const aggregator = createAggregator({

@@ -53,8 +53,13 @@ export interface Process {
   name: string;
   state: "running" | "paused" | "dead";
   /** What the next call meets. */
-  fault: "none" | "fail before" | "fail after";
+  fault: Fault;
+  /** Port calls made so far. */
+  callCount: number;
 }
+
+/** What a port call can meet: dying before it happened, or after, looks the same to the process. */
+export type Fault = "none" | "fail before" | "fail after" | "die before" | "die after";
 
 interface Turn {
   process: Process;
@@ -85,10 +90,18 @@ export class World {
     });
     const { fault } = process;
     process.fault = "none";
+    process.callCount++;
     if (fault === "fail before") throw new Error("simulated: the call failed");
+    if (fault === "die before") return await this.#die(process);
     const result = await work();
     if (fault === "fail after") throw new Error("simulated: the acknowledgement was lost");
+    if (fault === "die after") return await this.#die(process);
     return result;
+  }
+
+  #die(process: Process): Promise<never> {
+    process.state = "dead";
+    return new Promise(() => {});
   }
 
   /** The clock as a process sees it. */

@@ -1,0 +1,146 @@
+/**
+ * Reads the bytes that the sample codec writes, several times as fast as JSON.parse does: all that
+ * stands before the price is the same in every sample of a market, and is looked up whole.
+ *
+ * Whatever differs from them in any byte (another order of fields, a space, an escape) is not read
+ * here but left to JSON; so this changes no result.
+ *
+ * @module
+ */
+import { isPrice, isTickMs, isTimeMs, type Sample } from "../../stats/sample.ts";
+
+/** A market as it stands in every sample of it: its strings are shared, not read again. */
+interface Market extends Pick<Sample, "exchange" | "instrument" | "base" | "quote"> {
+  /** The bytes before the price. */
+  head: Uint8Array;
+}
+
+/** Markets remembered at most, some 80 MB of them; then all are forgotten. */
+const MARKET_COUNT_MAX = 262_144;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+const TIMESTAMP = encoder.encode(',"timestampMs":');
+const TICK = encoder.encode(',"tickMs":');
+const INTERVAL = encoder.encode(',"intervalMs":');
+const [QUOTE, COMMA, POINT, ZERO, COLON, END] = [...encoder.encode('",.0:}')] as [
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+];
+
+/** As many decimal digits as surely fit 32 bits: integers are added up several times faster than doubles. */
+const DIGIT_COUNT_MAX = 9;
+
+/** The powers of ten that {@link DIGIT_COUNT_MAX} needs; a double holds them exactly. */
+const POWERS_OF_TEN = Float64Array.from({ length: DIGIT_COUNT_MAX + 1 }, (_, i) => 10 ** i);
+
+const JSON_NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
+
+/** Reads samples, and remembers their markets. */
+export class SampleReader {
+  /** By the hash of their head; of two with one hash, the later one. */
+  readonly #markets = new Map<number, Market>();
+  /** Where reading is. */
+  #at = 0;
+
+  /** @param version The schema version of the samples to read. */
+  constructor(private readonly version: number) {}
+
+  /** The sample that is written so; `null` where only JSON can tell. */
+  read(value: Uint8Array): Sample | null {
+    const market = this.#market(value);
+    if (market === null) return null;
+    const price = this.#price(value);
+    const timestampMs = this.#field(value, TIMESTAMP);
+    const tickMs = this.#field(value, TICK);
+    const intervalMs = this.#field(value, INTERVAL);
+    const whole = this.#at === value.length - 1 && value[this.#at] === END && isPrice(price) &&
+      isTimeMs(timestampMs) && (tickMs === undefined || isTickMs(tickMs)) &&
+      (intervalMs === undefined || (isTickMs(intervalMs) && intervalMs > 0));
+    if (!whole) return null;
+    const { exchange, instrument, base, quote } = market;
+    return { exchange, instrument, base, quote, price, timestampMs, tickMs, intervalMs };
+  }
+
+  /** Remembers the market of a sample that JSON had to read: more of it are likely to come. */
+  remember({ exchange, instrument, base, quote }: Omit<Market, "head">): void {
+    if (this.#markets.size >= MARKET_COUNT_MAX) this.#markets.clear();
+    const text = JSON.stringify({ v: this.version, exchange, instrument, base, quote, price: 0 });
+    const head = encoder.encode(text.slice(0, -"0}".length));
+    this.#markets.set(this.#hashHead(head), { exchange, instrument, base, quote, head });
+  }
+
+  /** The market whose head the value begins with; reading goes on after it. */
+  #market(value: Uint8Array): Market | null {
+    const market = this.#markets.get(this.#hashHead(value));
+    if (market === undefined) return null;
+    const { head } = market;
+    for (let i = 0; i < head.length; i++) if (head[i] !== value[i]) return null;
+    this.#at = head.length;
+    return market;
+  }
+
+  /** Hashes up to the first colon that no text follows, the version's apart: the price's, for no id has a colon. */
+  #hashHead(value: Uint8Array): number {
+    let hash = 0;
+    for (let i = '{"v":'.length; i < value.length; i++) {
+      const c = value[i]!;
+      hash = (Math.imul(hash, 31) + c) | 0;
+      if (c === COLON && value[i + 1] !== QUOTE) break;
+    }
+    return hash;
+  }
+
+  /** Reads `name` and the whole number after it; without the name, `undefined`. */
+  #field(value: Uint8Array, name: Uint8Array): number | undefined {
+    const start = this.#at;
+    for (let i = 0; i < name.length; i++) if (value[start + i] !== name[i]) return undefined;
+    const digitsAt = this.#at = start + name.length;
+    const high = this.#digits(value);
+    const lowAt = this.#at;
+    const low = this.#digits(value);
+    const zeroLed = value[digitsAt] === ZERO && this.#at > digitsAt + 1;
+    return this.#at === digitsAt || zeroLed ? NaN : high * POWERS_OF_TEN[this.#at - lowAt]! + low;
+  }
+
+  /** Reads the price, to the same bit as JSON.parse; NaN where it is no JSON number. */
+  #price(value: Uint8Array): number {
+    const start = this.#at;
+    const whole = this.#digits(value);
+    const pointAt = this.#at;
+    let price = whole;
+    let plain = pointAt > start && (value[start] !== ZERO || pointAt === start + 1);
+    if (value[pointAt] === POINT) {
+      this.#at = pointAt + 1;
+      const fraction = this.#digits(value);
+      const power = POWERS_OF_TEN[this.#at - pointAt - 1]!;
+      const digits = whole * power + fraction;
+      // An integer below 2^53 over an exact power of ten: rounded once (Clinger 1990).
+      price = digits / power;
+      plain &&= digits < 2 ** 53 && this.#at > pointAt + 1;
+    }
+    if (plain && value[this.#at] === COMMA) return price;
+    this.#at = value.indexOf(COMMA, start);
+    const text = this.#at < 0 ? "" : decoder.decode(value.subarray(start, this.#at));
+    return JSON_NUMBER.test(text) ? Number(text) : NaN;
+  }
+
+  /** Reads digits, as many as there are and no more than {@link DIGIT_COUNT_MAX}. */
+  #digits(value: Uint8Array): number {
+    const end = Math.min(this.#at + DIGIT_COUNT_MAX, value.length);
+    let number = 0;
+    let at = this.#at;
+    for (; at < end; at++) {
+      const digit = value[at]! - ZERO;
+      if (digit < 0 || digit > 9) break;
+      number = (number * 10 + digit) | 0;
+    }
+    this.#at = at;
+    return number;
+  }
+}

@@ -1,0 +1,20 @@
+/**
+ * Waiting that an abort signal can end.
+ *
+ * @module
+ */
+
+/** What `work` gives, or `null` as soon as the signal aborts; `work` goes on unheeded then. */
+export async function orAborted<T>(work: Promise<T>, signal?: AbortSignal): Promise<T | null> {
+  if (signal === undefined) return await work;
+  const { promise, resolve } = Promise.withResolvers<null>();
+  const abort = () => resolve(null);
+  if (signal.aborted) abort();
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    // A signal lives for as long as the process, and work comes many times a second.
+    signal.removeEventListener("abort", abort);
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * The part of kafkajs beneath its producers and consumers: connections, authentication, metadata,
+ * coordinators and the protocol's requests. It is typed here as this adapter uses it.
+ *
+ * The public classes do not fit: a consumer cannot read a partition at an offset without a group, and
+ * a producer takes connections of its own for each transactional id, retries a transaction's steps,
+ * stays "in transaction" after a failed one, and can take a batch that a leader's move left unsent for
+ * sent. The version of kafkajs is pinned, and the contract suite on a real broker stands behind this file.
+ *
+ * @module
+ */
+import net from "node:net";
+import tls from "node:tls";
+import { getLogger } from "@logtape/logtape";
+import {
+  type ISocketFactory,
+  Kafka,
+  type KafkaConfig,
+  logLevel,
+  PartitionAssigners,
+} from "kafkajs";
+import Connection from "kafkajs/src/network/connection.js";
+import RequestQueue from "kafkajs/src/network/requestQueue/index.js";
+
+const SIZE_OF_LENGTH = 4;
+const KEEP_ALIVE_DELAY_MS = 60_000;
+
+/** A request of the Kafka protocol with what reads its answer. */
+export interface WireRequest<T> {
+  request: { apiKey: number; apiVersion: number; apiName: string; encode(): Promise<unknown> };
+  response: { decode(payload: Buffer): Promise<unknown>; parse(decoded: never): Promise<T> };
+  requestTimeout?: number;
+}
+
+/** One TCP connection. A broker answers its requests one after the other. */
+export interface WireConnection {
+  send<T>(request: WireRequest<T>): Promise<T>;
+}
+
+interface ProducerIdentity {
+  producerId: string;
+  producerEpoch: number;
+}
+
+/** Who commits offsets, and in which transaction. */
+interface TransactionIdentity extends ProducerIdentity {
+  transactionalId: string;
+}
+
+interface OffsetTopics {
+  topic: string;
+  partitions: { partition: number; offset: string; metadata: string | null }[];
+}
+
+/** One broker of the cluster. Each method is one request; it rejects with the error that the broker names. */
+export interface WireBroker {
+  readonly connectionPool: { getConnection(index: number): Promise<WireConnection> };
+  initProducerId(
+    request: { transactionalId?: string; transactionTimeout: number },
+  ): Promise<ProducerIdentity>;
+  addPartitionsToTxn(
+    request: TransactionIdentity & { topics: { topic: string; partitions: number[] }[] },
+  ): Promise<void>;
+  addOffsetsToTxn(request: TransactionIdentity & { groupId: string }): Promise<void>;
+  txnOffsetCommit(
+    request: TransactionIdentity & { groupId: string; topics: OffsetTopics[] },
+  ): Promise<void>;
+  endTxn(request: TransactionIdentity & { transactionResult: boolean }): Promise<void>;
+  offsetFetch(
+    request: { groupId: string; topics: { topic: string; partitions: { partition: number }[] }[] },
+  ): Promise<{ responses: OffsetTopics[] }>;
+  joinGroup(request: {
+    groupId: string;
+    sessionTimeout: number;
+    rebalanceTimeout: number;
+    memberId: string;
+    groupProtocols: { name: string; metadata: Buffer }[];
+  }): Promise<{
+    generationId: number;
+    leaderId: string;
+    memberId: string;
+    members: { memberId: string; memberMetadata: Buffer }[];
+  }>;
+  syncGroup(request: {
+    groupId: string;
+    generationId: number;
+    memberId: string;
+    groupAssignment: { memberId: string; memberAssignment: Buffer }[];
+  }): Promise<{ memberAssignment: Buffer }>;
+  heartbeat(
+    request: { groupId: string; groupGenerationId: number; memberId: string },
+  ): Promise<void>;
+  leaveGroup(request: { groupId: string; memberId: string }): Promise<void>;
+}
+
+/** The brokers and their topics, as last heard. */
+export interface WireCluster {
+  targetTopics: Set<string>;
+  connect(): Promise<void>;
+  refreshMetadata(): Promise<void>;
+  /** Adds a topic to those whose metadata is kept; asks for it where it is new. */
+  addTargetTopic(topic: string): Promise<void>;
+  findTopicPartitionMetadata(topic: string): { partitionId: number; leader: number }[];
+  findBroker(of: { nodeId: string }): Promise<WireBroker>;
+  findControllerBroker(): Promise<WireBroker>;
+  findGroupCoordinator(
+    of: { groupId: string; coordinatorType: CoordinatorType },
+  ): Promise<WireBroker>;
+  /** Read-committed: the end is one past the last visible record. */
+  fetchTopicsOffset(
+    topics: { topic: string; partitions: { partition: number }[]; fromBeginning: boolean }[],
+  ): Promise<{ topic: string; partitions: { partition: number; offset: string }[] }[]>;
+}
+
+/** What a coordinator coordinates. */
+export const COORDINATOR = { group: 0, transaction: 1 } as const;
+/** One of {@link COORDINATOR}. */
+export type CoordinatorType = typeof COORDINATOR[keyof typeof COORDINATOR];
+
+// kafkajs sets a timer in the past for every answer, which Deno warns of; there is nothing to do then.
+const schedule = RequestQueue.prototype.scheduleCheckPendingRequests;
+RequestQueue.prototype.scheduleCheckPendingRequests = function () {
+  if (this.pending.length > 0) schedule.call(this);
+};
+
+// One that broke off in an answer would go on reading there; and two that need it would make it twice.
+const connecting = new WeakMap<Connection, Promise<unknown>>();
+const connect = Connection.prototype.connect;
+Connection.prototype.connect = function () {
+  if (this.isConnected()) return Promise.resolve(true);
+  return connecting.getOrInsertComputed(this, () => {
+    Object.assign(this, { chunks: [], bytesBuffered: 0, bytesNeeded: SIZE_OF_LENGTH });
+    return connect.call(this).finally(() => connecting.delete(this));
+  });
+};
+
+const log = getLogger(["data-tracker", "kafka", "kafkajs"]);
+
+/** A kafkajs client whose log goes to LogTape, all of it as "debug": what matters of it comes as an error, too. */
+export function createClient(config: KafkaConfig): Kafka {
+  return new Kafka({
+    ...config,
+    logLevel: logLevel.INFO,
+    logCreator:
+      () => ({ namespace, log: { message, timestamp: _, logger: __, stack: ___, ...rest } }) =>
+        log.debug("{namespace}: {message}", { namespace, message, ...rest }),
+  });
+}
+
+/** The cluster as a client sees it, not connected yet: kafkajs hands it to the partition assigners of a consumer. */
+export function createCluster(client: Kafka): WireCluster {
+  let cluster: unknown;
+  client.consumer({
+    groupId: "none",
+    allowAutoTopicCreation: false,
+    partitionAssigners: [(assigner) => {
+      cluster = assigner.cluster;
+      return PartitionAssigners.roundRobin(assigner);
+    }],
+  });
+  return cluster as WireCluster;
+}
+
+/**
+ * Keeps the sockets with their addresses, so that they can be closed without waiting for answers, and
+ * makes no more once `closed` has aborted. Small requests go out at once.
+ */
+export function trackSockets(
+  sockets: Map<net.Socket, string>,
+  closed: AbortSignal,
+): ISocketFactory {
+  return ({ host, port, ssl, onConnect }) => {
+    closed.throwIfAborted();
+    const name = net.isIP(host) ? {} : { servername: host };
+    const socket = ssl
+      ? tls.connect({ host, port, ...name, ...ssl }, onConnect)
+      : net.connect({ host, port }, onConnect);
+    socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS).setNoDelay(true);
+    sockets.set(socket, `${host}:${port}`);
+    socket.once("close", () => sockets.delete(socket));
+    return socket;
+  };
+}

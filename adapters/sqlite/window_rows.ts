@@ -1,0 +1,108 @@
+/**
+ * Windows as rows of the tables `statistics` and `open_statistics`.
+ *
+ * @module
+ */
+import type { StoredRow } from "../statistics_rows.ts";
+import type { SqlValue } from "./database.ts";
+
+/** The tables that hold windows; a window is in one of them at most. */
+export const WINDOW_TABLES = ["statistics", "open_statistics"] as const;
+
+/** One of the tables that hold windows. */
+export type WindowTable = typeof WINDOW_TABLES[number];
+
+/** The table of a row: open live windows are apart. */
+export function tableOf(row: Pick<StoredRow, "origin" | "state">): WindowTable {
+  return row.origin === "live" && row.state === "open" ? "open_statistics" : "statistics";
+}
+
+const DAY_MS = 86_400_000;
+
+/** The UTC day of a time, counted from 1970. */
+export function dayOf(timeMs: number): number {
+  return Math.floor(timeMs / DAY_MS);
+}
+
+/** In SQL: the row `s` is of the time and the market id in these columns. (Of columns only: a parameter beyond 31 bits is a REAL, and would not be divided as a whole number.) */
+export function atWindow(timeColumn: string, marketColumn: string): string {
+  return `s.day = ${timeColumn} / ${DAY_MS} AND s.market = ${marketColumn} AND s.start = ${timeColumn}`;
+}
+
+/** In SQL: the row `s` is of the key given; takes {@link keyParameters}. */
+export const AT_KEY = "s.day = ? AND s.market = ? AND s.start = ?";
+
+/** The values of {@link AT_KEY}. */
+export function keyParameters(startMs: number, market: number): [number, number, number] {
+  return [dayOf(startMs), market, startMs];
+}
+
+const COLUMNS =
+  "size_ms, origin, count, mean_hi, mean_lo, m2_hi, m2_lo, min, max, open, open_after_ms, close, close_after_ms, tick_count, interval_ms, revision, amended, closed";
+
+/** The columns that {@link readRow} takes, of the market `m` and the window `s`. */
+export const ROW_COLUMNS = `m.exchange, m.instrument, m.base, m.quote, s.start, ${
+  COLUMNS.split(", ").map((column) => `s.${column}`).join(", ")
+}`;
+
+/** Puts a row into `table`, in place of one of its window; takes {@link rowParameters}. */
+export function replaceSql(table: WindowTable): string {
+  const columns = `day, market, start, ${COLUMNS}`;
+  return `INSERT OR REPLACE INTO ${table} (${columns}) VALUES (${columns.replace(/\w+/g, "?")})`;
+}
+
+/** The values of {@link replaceSql}. */
+export function rowParameters(row: StoredRow, market: number): SqlValue[] {
+  return [
+    ...keyParameters(row.startMs, market),
+    row.endMs - row.startMs,
+    row.origin === "live" ? null : row.origin,
+    row.count,
+    row.meanHi,
+    row.meanLo,
+    row.m2Hi,
+    row.m2Lo,
+    row.min,
+    row.max,
+    row.openPrice,
+    row.openMs - row.startMs,
+    row.closePrice,
+    row.closeMs - row.startMs,
+    row.tickCount,
+    row.intervalMs,
+    row.revision,
+    Number(row.amended),
+    Number(row.state === "closed"),
+  ];
+}
+
+/** The row of an array of {@link ROW_COLUMNS}. */
+export function readRow(values: readonly SqlValue[]): StoredRow {
+  const number = (i: number) => values[i] as number;
+  const startMs = number(4);
+  return {
+    exchange: values[0] as string,
+    instrument: values[1] as string,
+    base: values[2] as string | null,
+    quote: values[3] as string | null,
+    startMs,
+    endMs: startMs + number(5),
+    origin: (values[6] as string | null) ?? "live",
+    count: number(7),
+    meanHi: number(8),
+    meanLo: number(9),
+    m2Hi: number(10),
+    m2Lo: number(11),
+    min: number(12),
+    max: number(13),
+    openPrice: number(14),
+    openMs: startMs + number(15),
+    closePrice: number(16),
+    closeMs: startMs + number(17),
+    tickCount: number(18),
+    intervalMs: values[19] as number | null,
+    revision: number(20),
+    amended: number(21) === 1,
+    state: number(22) === 1 ? "closed" : "open",
+  };
+}

@@ -1,0 +1,76 @@
+/**
+ * The permissions that a configuration needs, and nothing more.
+ *
+ * @module
+ */
+import { sourceHosts } from "../adapters/sources/sources.ts";
+import type { Config } from "../config.ts";
+import { SETTING_NAMES } from "./settings.ts";
+
+/** What a process may do, in the order of Deno's flags. */
+export interface Permissions {
+  /** `host:port`, to connect to or to listen on. */
+  net: readonly string[];
+  /** Names of environment variables; all others read as unset. */
+  env: readonly string[];
+  read: readonly string[] | "all";
+  write: readonly string[];
+}
+
+/**
+ * The least that `main.ts` needs.
+ *
+ * @param configFile The path of the configuration file, where there is one.
+ * @example
+ * ```ts
+ * import { deepStrictEqual } from "node:assert";
+ * import { parseConfig } from "../config.ts";
+ * import { permissionsOf } from "./permissions.ts";
+ * const { net } = permissionsOf(parseConfig({ SOURCES: "simulated" }), null);
+ * deepStrictEqual(net, ["127.0.0.1:8000"]);
+ * ```
+ */
+export function permissionsOf(config: Config, configFile: string | null): Permissions {
+  const { host, port, roles, kafka, dataDirectory } = config;
+  const listen = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  return {
+    net: [
+      // Every process answers probes and metrics there, whatever its roles.
+      listen,
+      ...(roles.includes("sampler") ? sourceHosts(config) : []),
+      ...(kafka?.brokers ?? []),
+    ],
+    env: [...SETTING_NAMES, "CONFIG_FILE"],
+    read: configFile === null ? [dataDirectory] : [dataDirectory, configFile],
+    write: [dataDirectory],
+  };
+}
+
+/** The permissions as arguments of `deno run`. */
+export function permissionArguments({ net, env, read, write }: Permissions): string[] {
+  const list = (name: string, values: readonly string[]) =>
+    values.length === 0 ? [] : [`--allow-${name}=${values.join(",")}`];
+  return [
+    "--no-prompt",
+    // Libraries ask for variables of their own; they are told that those are unset.
+    "--ignore-env",
+    ...list("env", env),
+    ...list("net", net),
+    ...(read === "all" ? ["--allow-read"] : list("read", read)),
+    ...list("write", write),
+  ];
+}
+
+/**
+ * One argument as a shell reads it back whole.
+ *
+ * @example
+ * ```ts
+ * import { strictEqual } from "node:assert";
+ * import { quoteForShell } from "./permissions.ts";
+ * strictEqual(quoteForShell("--allow-read=my data"), "'--allow-read=my data'");
+ * ```
+ */
+export function quoteForShell(argument: string): string {
+  return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", `'"'"'`)}'`;
+}

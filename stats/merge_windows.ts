@@ -1,0 +1,176 @@
+/**
+ * Several windows as one: a day of a market out of its hours, or the markets of one base and quote
+ * together. Exact, because the moments are merged, not their means.
+ *
+ * @module
+ */
+import { emptyMoments, merge, type Moments } from "./moments.ts";
+import { marketOf } from "./sample.ts";
+import type { Summarised } from "./window.ts";
+
+/** What merging needs of a window; a row of the store has it. */
+export interface MergeableWindow extends Moments {
+  exchange: string;
+  instrument: string;
+  startMs: number;
+  endMs: number;
+  min: number;
+  max: number;
+  openPrice: number;
+  openMs: number;
+  closePrice: number;
+  closeMs: number;
+  tickCount: number;
+  intervalMs: number | null;
+  state: "open" | "closed" | "sealed";
+  amended: boolean;
+  origin: string;
+  revision: number;
+}
+
+/** Windows merged: what {@link import("./window.ts").statisticsOf} needs, and the rest of a row. */
+export interface MergedWindow extends Summarised {
+  startMs: number;
+  endMs: number;
+  openMs: number;
+  closeMs: number;
+  windowCount: number;
+  marketCount: number;
+  /** Of the window that is the least settled. */
+  state: "open" | "closed" | "sealed";
+  /** Whether one of the windows was amended. */
+  amended: boolean;
+  /** The windows' origin, or {@link MIXED_ORIGIN} where they have several. */
+  origin: string;
+  /** The sum of the windows' revisions: it grows with every change of any, and with one that is new. */
+  revision: number;
+}
+
+/** The origin of windows that came from several. */
+export const MIXED_ORIGIN = "mixed";
+
+const STATES = ["open", "closed", "sealed"] as const;
+
+/**
+ * Merges windows into the interval `[startMs, endMs)`, in any order.
+ *
+ * Where several markets have a price at the very time of opening or closing, that of the market
+ * which sorts first stands for both. Ticks are expected in all of the interval, where windows are
+ * missing too, as many per time as in the windows that are there.
+ *
+ * @param windows Of one market, or of markets with one base and quote; disjoint in time for each.
+ * @throws {RangeError} Where there is none, or one lies not within the interval.
+ */
+export function mergeWindows(
+  windows: Iterable<MergeableWindow>,
+  startMs: number,
+  endMs: number,
+): MergedWindow {
+  const moments = emptyMoments();
+  const ticks = new TickSum();
+  const origins = new Set<string>();
+  let [min, max] = [Infinity, -Infinity];
+  let opening: MergeableWindow | undefined;
+  let closing: MergeableWindow | undefined;
+  let state = STATES.length - 1;
+  let [windowCount, revision, amended] = [0, 0, false];
+  for (const window of windows) {
+    if (window.startMs < startMs || window.endMs > endMs) {
+      throw new RangeError(
+        `Window [${window.startMs}, ${window.endMs}) of ${marketOf(window)}: not within ` +
+          `[${startMs}, ${endMs}); merge into an interval that its size divides`,
+      );
+    }
+    merge(moments, window);
+    ticks.add(window);
+    origins.add(window.origin);
+    if (window.min < min) min = window.min;
+    if (window.max > max) max = window.max;
+    if (opening === undefined || precedes(window, opening, window.openMs - opening.openMs)) {
+      opening = window;
+    }
+    if (closing === undefined || precedes(window, closing, closing.closeMs - window.closeMs)) {
+      closing = window;
+    }
+    state = Math.min(state, STATES.indexOf(window.state));
+    amended ||= window.amended;
+    revision += window.revision;
+    windowCount++;
+  }
+  if (opening === undefined || closing === undefined) {
+    throw new RangeError(`No windows to merge into [${startMs}, ${endMs})`);
+  }
+  return {
+    ...moments,
+    startMs,
+    endMs,
+    min,
+    max,
+    openPrice: opening.openPrice,
+    openMs: opening.openMs,
+    closePrice: closing.closePrice,
+    closeMs: closing.closeMs,
+    tickCount: ticks.count,
+    tickCountExpected: ticks.expectedIn(endMs - startMs),
+    windowCount,
+    marketCount: ticks.marketCount,
+    state: STATES[state]!,
+    amended,
+    origin: origins.size === 1 ? opening.origin : MIXED_ORIGIN,
+    revision,
+  };
+}
+
+/** Whether `a` goes before `b`: by `order`, and by market where that is 0. */
+function precedes(a: MergeableWindow, b: MergeableWindow, order: number): boolean {
+  return order < 0 || (order === 0 &&
+    (a.exchange < b.exchange || (a.exchange === b.exchange && a.instrument < b.instrument)));
+}
+
+/** One market's windows that know their schedule: for how long, and how many ticks that makes. */
+interface Scheduled {
+  durationMs: number;
+  tickCount: number;
+}
+
+/** Counts ticks, and per market how many there could be. */
+class TickSum {
+  count = 0;
+  readonly #markets = new Map<string, Scheduled>();
+  #last: MergeableWindow | undefined;
+  #scheduled: Scheduled = { durationMs: 0, tickCount: 0 };
+
+  get marketCount(): number {
+    return this.#markets.size;
+  }
+
+  add(window: MergeableWindow): void {
+    const { exchange, instrument, intervalMs } = window;
+    // Rows mostly come market by market: no key to make for each.
+    if (exchange !== this.#last?.exchange || instrument !== this.#last.instrument) {
+      const market = marketOf(window);
+      this.#scheduled = this.#markets.get(market) ?? { durationMs: 0, tickCount: 0 };
+      this.#markets.set(market, this.#scheduled);
+    }
+    this.#last = window;
+    this.count += window.tickCount;
+    if (intervalMs === null) return;
+    const sizeMs = window.endMs - window.startMs;
+    this.#scheduled.durationMs += sizeMs;
+    // A schedule slower than the windows has a tick in some of them only.
+    this.#scheduled.tickCount += intervalMs > sizeMs
+      ? sizeMs / intervalMs
+      : Math.ceil(sizeMs / intervalMs);
+  }
+
+  /** The ticks that all markets could have in `durationMs`; `null` where no schedule is known. */
+  expectedIn(durationMs: number): number | null {
+    let sum: number | null = null;
+    for (const scheduled of this.#markets.values()) {
+      if (scheduled.durationMs === 0) continue;
+      const expected = Math.round(scheduled.tickCount * (durationMs / scheduled.durationMs));
+      sum = (sum ?? 0) + Math.max(1, expected);
+    }
+    return sum;
+  }
+}
