@@ -122,6 +122,17 @@ Deno.test("an unknown interval is refused, and a cursor keeps to its own", async
   match((await get(app, path, 400)).detail, /cursor is of a list with 1d interval/);
 });
 
+Deno.test("a cursor goes on although retention has deleted its row", async () => {
+  const before = await apiOf(
+    windowRecord("okx:btcusd", 0, [1]),
+    windowRecord("zaif:btcusd", 0, [1]),
+  );
+  const { nextCursor } = await get(before, "/v1/statistics?interval=1d&limit=1");
+  const after = await apiOf(windowRecord("kraken:btcusd", 24, [1]));
+  const { data } = await get(after, `/v1/statistics?interval=1d&cursor=${nextCursor}`);
+  strictEqual(data.length, 1);
+});
+
 Deno.test("pages of intervals of any size hold what one page holds, and every sample once", async () => {
   const MARKETS = ["bitstamp:btcusd", "kraken:btcusd", "kraken:etheur", "okx:btcusd"];
   const window = fc.record({

@@ -67,6 +67,7 @@ for (const path of ["/v1/statistics", "/v1/statistics/latest", "/v1/markets"]) {
     const app = await apiOf(...RECORDS);
     const { data, nextCursor } = await get(app, path);
     strictEqual(nextCursor, null);
+    strictEqual((await get(app, `${path}?limit=${data.length}`)).nextCursor, null);
     for (const limit of [1, 2, 3, data.length, data.length + 1]) {
       deepStrictEqual(await getAll(app, path, limit), data);
     }
@@ -113,6 +114,10 @@ Deno.test("a cursor that is forged, cut, of another list or of a newer program i
     match(problem.detail, /cursor is not a cursor of this list/);
   }
   ok(await get(app, `/v1/statistics?cursor=${nextCursor}`));
+  match(
+    (await get(app, `/v1/statistics/latest?cursor=${ofMarkets}`, 400)).detail,
+    /cursor is not a cursor of this list/,
+  );
 });
 
 Deno.test("the latest window of each market, open ones too", async () => {

@@ -20,6 +20,9 @@ import { type ImportInput, importWindows } from "./import/windows.ts";
 /** The pipeline's own news would stand between the lines of the progress. */
 const LOG_LEVEL = "warning";
 
+/** A scratch file this old is nobody's any more. */
+const LEFTOVER_MS = 3 * 86_400_000;
+
 const options = {
   interval: {
     value: "DURATION",
@@ -86,10 +89,26 @@ async function intoStore(
   output: Output,
 ): Promise<Ended> {
   const { dataDirectory, graceMs, amendForMs, partitionCount, keepStatisticsMs: keepMs } = config;
-  await Deno.mkdir(dataDirectory, { recursive: true });
+  await Deno.mkdir(dataDirectory, { recursive: true }).catch((cause) => {
+    throw new Error(`DATA_DIR: cannot write to ${dataDirectory}; set it to another folder`, {
+      cause,
+    });
+  });
+  await removeLeftovers(dataDirectory);
   const storeConfig = { graceMs, amendForMs, partitionCount, keepMs };
   using store = new SqliteStatisticsStore(fileIn(dataDirectory, "statistics.db"), storeConfig);
   return await importWindows(input, store, report, output);
+}
+
+/** An import that was killed leaves its scratch file; none runs for days. */
+async function removeLeftovers(directory: string): Promise<void> {
+  for await (const { name } of Deno.readDir(directory)) {
+    if (!/^import-\d+\.tmp$/.test(name)) continue;
+    const { mtime } = await Deno.stat(fileIn(directory, name));
+    if (Date.now() - (mtime?.getTime() ?? 0) > LEFTOVER_MS) {
+      await Deno.remove(fileIn(directory, name));
+    }
+  }
 }
 
 function intervalOf(text: string | undefined, { windowSizeMs }: Config): number | null {

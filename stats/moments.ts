@@ -114,21 +114,22 @@ export function merge(into: Moments, from: Readonly<Moments>): void {
     into.m2Lo = from.m2Lo;
     return;
   }
+  // What the rounded means lack.
+  const meanRest = sumCorrection(count, meanHi, meanLo) / count;
+  const fromRest = sumCorrection(from.count, from.meanHi, from.meanLo) / from.count;
   // delta = from.mean − mean
   let hi = from.meanHi - meanHi;
   let lo = sumError(from.meanHi, -meanHi, hi) + (from.meanLo - meanLo);
   const deltaHi = hi + lo;
-  const deltaLo = lo - (deltaHi - hi);
-  // shift = (delta · from.count + corrections) ÷ n
+  const deltaLo = (lo - (deltaHi - hi)) + (fromRest - meanRest);
+  // shift = delta · from.count ÷ n
   let product = deltaHi * from.count;
-  let productLo = productError(deltaHi, from.count, product) + deltaLo * from.count +
-    (sumCorrection(count, meanHi, meanLo) +
-      sumCorrection(from.count, from.meanHi, from.meanLo));
+  let productLo = productError(deltaHi, from.count, product) + deltaLo * from.count;
   const shiftHi = product / n;
   const shiftLo = (remainder(product, shiftHi, n) + productLo) / n;
   // mean += shift
   hi = meanHi + shiftHi;
-  lo = sumError(meanHi, shiftHi, hi) + (meanLo + shiftLo);
+  lo = sumError(meanHi, shiftHi, hi) + (meanLo + (shiftLo + meanRest));
   const newMeanHi = hi + lo;
   into.meanHi = newMeanHi;
   into.meanLo = lo - (newMeanHi - hi);

@@ -43,6 +43,7 @@ export type WriterEvent =
   | { kind: "stored"; topic: string; recordCount: number; changedCount: number; durationMs: number }
   | { kind: "read"; topic: string; partition: number; lag: number }
   | { kind: "rejected"; topic: string; count: number }
+  | { kind: "left"; topic: string; partition: number }
   | { kind: "skipped"; topic: string; partition: number; offset: number; startOffset: number };
 
 interface Fetched {

@@ -49,6 +49,7 @@ export function createWriter(deps: WriterDeps): Role {
         observe,
       });
     });
+    for (const topic of group.topics) observe({ kind: "left", topic, partition });
   }
 
   let running = false;
@@ -90,6 +91,7 @@ function writerMetrics(registry: Registry): PartitionWriterDeps["observe"] {
   return (event) => {
     const { topic } = event;
     if (event.kind === "read") lag.set({ topic, partition: event.partition }, event.lag);
+    else if (event.kind === "left") lag.remove({ topic, partition: event.partition });
     else if (event.kind === "stored") {
       records.inc({ topic, outcome: "changed" }, event.changedCount);
       records.inc({ topic, outcome: "known" }, event.recordCount - event.changedCount);

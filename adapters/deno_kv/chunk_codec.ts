@@ -1,9 +1,9 @@
 /**
  * Many records as one block of bytes, because a Deno KV value per record would be a hundred times slower.
  *
- * Layout, little-endian: a header of {@link HEADER_BYTES}, then per record six varints or more (offset and
- * append time as differences, the lengths of key, value and headers), then all texts as one UTF-8
- * string, which is encoded and decoded at once, then all values.
+ * Layout, little-endian as all machines that Deno runs on: a header of doubles, then per record five
+ * varints or more (offset and append time as differences, the lengths of key, value and headers),
+ * then all texts as one UTF-8 string, which is encoded and decoded at once, then all values.
  *
  * @module
  */
@@ -12,17 +12,9 @@ import type { LogRecord } from "../../ports/topic_log.ts";
 /** The newest layout that this program knows. */
 const CHUNK_VERSION = 1;
 
-const HEADER_BYTES = 48;
-const AT = {
-  version: 0,
-  bytes: 4,
-  records: 8,
-  numbers: 12,
-  text: 16,
-  offset: 24,
-  first: 32,
-  last: 40,
-};
+/** The header: version, bytes in all, records, bytes of the varints, bytes of the text, first offset, first and last append time. */
+const HEADER_COUNT = 8;
+const HEADER_BYTES = 8 * HEADER_COUNT;
 
 /** A varint of a 53-bit integer takes at most this many bytes. */
 const VARINT_BYTES_MAX = 8;
@@ -98,15 +90,16 @@ export function encodeChunk(records: readonly LogRecord[]): Uint8Array<ArrayBuff
   const metaBytes = numbers.bytes();
   let at = HEADER_BYTES + metaBytes.length + textBytes.length;
   const chunk = new Uint8Array(at + valueByteCount);
-  const header = new DataView(chunk.buffer);
-  header.setUint8(AT.version, CHUNK_VERSION);
-  header.setUint32(AT.bytes, chunk.length, true);
-  header.setUint32(AT.records, records.length, true);
-  header.setUint32(AT.numbers, metaBytes.length, true);
-  header.setUint32(AT.text, textBytes.length, true);
-  header.setFloat64(AT.offset, first.offset, true);
-  header.setFloat64(AT.first, first.appendMs, true);
-  header.setFloat64(AT.last, appendMs, true);
+  new Float64Array(chunk.buffer, 0, HEADER_COUNT).set([
+    CHUNK_VERSION,
+    chunk.length,
+    records.length,
+    metaBytes.length,
+    textBytes.length,
+    first.offset,
+    first.appendMs,
+    appendMs,
+  ]);
   chunk.set(metaBytes, HEADER_BYTES);
   chunk.set(textBytes, HEADER_BYTES + metaBytes.length);
   for (const { value } of records) {
@@ -127,30 +120,25 @@ export interface ChunkHeader {
 
 /** Reads the header. @throws {TypeError} Where these bytes begin no chunk, or a newer one. */
 export function chunkHeader(bytes: Uint8Array): ChunkHeader {
-  const view = viewOf(bytes);
-  if (bytes.length < HEADER_BYTES || view.getUint8(AT.version) !== CHUNK_VERSION) {
+  const [version, byteCount, , , , , , lastAppendMs] = headerOf(bytes);
+  if (version !== CHUNK_VERSION) {
     throw new TypeError(
       `Not a chunk of version ${CHUNK_VERSION}, the newest this program knows: ` +
-        `${bytes.length} bytes of version ${bytes[0]}`,
+        `${bytes.length} bytes of version ${version}`,
     );
   }
-  return {
-    byteCount: view.getUint32(AT.bytes, true),
-    lastAppendMs: view.getFloat64(AT.last, true),
-  };
+  return { byteCount: byteCount!, lastAppendMs: lastAppendMs! };
 }
 
 /** Reads a whole chunk. The values share the memory of `bytes`. */
 export function decodeChunk(bytes: Uint8Array): LogRecord[] {
-  const view = viewOf(bytes);
-  const textAt = HEADER_BYTES + view.getUint32(AT.numbers, true);
-  let valueAt = textAt + view.getUint32(AT.text, true);
+  const header = headerOf(bytes);
+  const textAt = HEADER_BYTES + header[3]!;
+  let valueAt = textAt + header[4]!;
   const text = decoder.decode(bytes.subarray(textAt, valueAt));
   const numbers = new Numbers(0, bytes.subarray(HEADER_BYTES, textAt));
-  const records: LogRecord[] = new Array(view.getUint32(AT.records, true));
-  let offset = view.getFloat64(AT.offset, true);
-  let appendMs = view.getFloat64(AT.first, true);
-  let at = 0;
+  const records: LogRecord[] = new Array(header[2]!);
+  let [offset, appendMs, at] = [header[5]!, header[6]!, 0];
   for (let i = 0; i < records.length; i++) {
     offset += numbers.read();
     appendMs += numbers.read();
@@ -175,8 +163,13 @@ export function decodeChunk(bytes: Uint8Array): LogRecord[] {
   return records;
 }
 
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** A copy, because a value need not begin where doubles may. */
+function headerOf(bytes: Uint8Array): Float64Array {
+  return new Float64Array(
+    bytes.slice(0, HEADER_BYTES).buffer,
+    0,
+    bytes.length < HEADER_BYTES ? 0 : HEADER_COUNT,
+  );
 }
 
 /** Varints, seven bits a byte, the least first. */

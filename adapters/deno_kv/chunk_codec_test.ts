@@ -62,7 +62,7 @@ Deno.test("records are cut into chunks of about one value, in order, none left o
 
 Deno.test("bytes of a newer layout, or of none, are refused in words", () => {
   const bytes = encodeChunk([{ offset: 0, appendMs: 0, key: "k", value: null, headers: {} }]);
-  bytes[0] = 2;
+  new Float64Array(bytes.buffer, 0, 1)[0] = 2;
   throws(
     () => chunkHeader(bytes),
     /version 1, the newest this program knows: \d+ bytes of version 2/,

@@ -49,6 +49,7 @@ const TEXT_AT = NUMBERS_AT + 8 * (NUMBERS.length + 1);
 const head = new Uint8Array(TEXT_AT);
 const lengths = new Uint16Array(head.buffer, 2, TEXTS.length + 1);
 const numbers = new Float64Array(head.buffer, NUMBERS_AT);
+const textRoom = new Uint8Array(2048);
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
@@ -61,7 +62,7 @@ export function windowBytesMax(windowSizeMs: number): number {
 /** Writes a window. */
 export function encodeWindow(window: Readonly<WindowState>): Uint8Array {
   const { exchange, instrument, origin, base, quote, ticks, intervalMs } = window;
-  const text = encoder.encode(exchange + instrument + origin + (base ?? "") + (quote ?? ""));
+  const text = encodeText(exchange + instrument + origin + (base ?? "") + (quote ?? ""));
   head[0] = WINDOW_VERSION;
   head[1] = (window.closed ? FLAGS.closed : 0) | (window.amended ? FLAGS.amended : 0) |
     (base === null ? 0 : FLAGS.base) | (quote === null ? 0 : FLAGS.quote) |
@@ -70,16 +71,23 @@ export function encodeWindow(window: Readonly<WindowState>): Uint8Array {
   lengths[TEXTS.length] = text.length;
   for (let i = 0; i < NUMBERS.length; i++) numbers[i] = window[NUMBERS[i]!];
   numbers[INTERVAL] = intervalMs ?? 0;
-  const [unit = "", hex = ""] = ticks === null ? [] : ticks.encode().split(":");
+  const ticksText = ticks?.encode() ?? ":";
+  const colon = ticksText.indexOf(":");
   const ticksAt = TEXT_AT + text.length;
-  const bytes = new Uint8Array(ticksAt + (ticks === null ? 0 : 4 + hex.length / 2));
+  const ticksByteCount = ticks === null ? 0 : 4 + (ticksText.length - colon - 1) / 2;
+  const bytes = new Uint8Array(ticksAt + ticksByteCount);
   bytes.set(head);
   bytes.set(text, TEXT_AT);
   if (ticks !== null) {
-    new DataView(bytes.buffer).setUint32(ticksAt, Number(unit), true);
-    bytes.subarray(ticksAt + 4).setFromHex(hex);
+    new DataView(bytes.buffer).setUint32(ticksAt, Number(ticksText.slice(0, colon)), true);
+    bytes.subarray(ticksAt + 4).setFromHex(ticksText.slice(colon + 1));
   }
   return bytes;
+}
+
+function encodeText(text: string): Uint8Array {
+  const { read, written } = encoder.encodeInto(text, textRoom);
+  return read === text.length ? textRoom.subarray(0, written) : encoder.encode(text);
 }
 
 /** Reads a window. @throws {TypeError} Where the bytes are none, or newer than this program knows. */

@@ -6,11 +6,12 @@
 import type { Socket } from "node:net";
 import { getLogger } from "@logtape/logtape";
 import type { Kafka, KafkaConfig } from "kafkajs";
+import type { PartitionRange } from "../../ports/topic_log.ts";
 import { systemClock } from "../system_clock.ts";
 import {
   explain,
-  isHalfOpen,
   isPassing,
+  isSilence,
   lostBrokerOf,
   reasonOf,
   rootOf,
@@ -28,11 +29,11 @@ import {
 /** Where the cluster is and how to be let in. */
 export interface KafkaConnectionConfig {
   /** `host:port` of some of the brokers. */
-  brokers: string[];
+  brokers: readonly string[];
   /** How the broker's logs and quotas name this program. */
   clientId: string;
   ssl?: KafkaConfig["ssl"];
-  sasl?: KafkaConfig["sasl"];
+  sasl?: KafkaConfig["sasl"] | null;
   /** How long a broker may be away before reading and appending fail, in ms. */
   outageMaxMs?: number;
 }
@@ -78,10 +79,10 @@ export class ClusterConnection {
     this.#brokers = config.brokers.join(", ");
     this.outageMaxMs = config.outageMaxMs ?? OUTAGE_MAX_DEFAULT_MS;
     this.client = createClient({
-      brokers: config.brokers,
+      brokers: [...config.brokers],
       clientId: config.clientId,
-      ...(config.ssl === undefined ? {} : { ssl: config.ssl }),
-      ...(config.sasl === undefined ? {} : { sasl: config.sasl }),
+      ...(config.ssl ? { ssl: config.ssl } : {}),
+      ...(config.sasl ? { sasl: config.sasl } : {}),
       connectionTimeout: CONNECT_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
       retry: { initialRetryTime: BACKOFF_MIN_MS, multiplier: 1.2, retries: 1 },
@@ -127,7 +128,7 @@ export class ClusterConnection {
         const unknown = error.type === "UNKNOWN_TOPIC_OR_PARTITION";
         const forMaxMs = Math.min(options.forMaxMs, unknown ? UNKNOWN_TOPIC_MAX_MS : Infinity);
         const isOver = Date.now() - startMs + delayMs > forMaxMs;
-        lost = this.#noteLost(error) ?? lost;
+        lost = await this.#noteLost(error) ?? lost;
         if (this.#closed.signal.aborted) {
           throw new Error(`${name}: the topic log was closed`, { cause: error });
         }
@@ -153,6 +154,20 @@ export class ClusterConnection {
     return (await this.#partitionsOf(topic)).length;
   }
 
+  /** The offsets between which a topic's partitions have committed records. */
+  async rangesOf(topic: string): Promise<PartitionRange[]> {
+    const count = await this.partitionCountOf(topic);
+    const partitions = Array.from({ length: count }, (_, partition) => ({ partition }));
+    const list = async (fromBeginning: boolean) => {
+      const [found] = await this.cluster.fetchTopicsOffset([{ topic, partitions, fromBeginning }]);
+      return new Map(found!.partitions.map((one) => [one.partition, Number(one.offset)]));
+    };
+    const [starts, ends] = [await list(true), await list(false)];
+    return partitions.map(({ partition }) => {
+      return { startOffset: starts.get(partition)!, endOffset: ends.get(partition)! };
+    });
+  }
+
   /** The broker that coordinates a group or a transactional id. */
   coordinatorOf(coordinatorType: CoordinatorType, id: string): Promise<WireBroker> {
     return this.cluster.findGroupCoordinator({ groupId: id, coordinatorType });
@@ -173,16 +188,31 @@ export class ClusterConnection {
     return this.cluster.findTopicPartitionMetadata(topic);
   }
 
-  /** Notes a broker whose connection has failed; answers its address, if that was the error. */
-  #noteLost(error: Error): string | null {
-    const broker = lostBrokerOf(error);
-    if (isSilence(error)) void this.#destroySockets(broker, error);
-    if (broker === null || this.lostBrokers.has(broker) || this.#closed.signal.aborted) {
-      return broker;
+  /** Forgets a broker whose connection has failed; answers its address, if that was the error. */
+  async #noteLost(error: Error): Promise<string | null> {
+    const address = lostBrokerOf(error);
+    const isSilent = isSilence(error);
+    if (address === null && !isSilent) return null;
+    if (isSilent) void this.#destroySockets(address, error);
+    const { brokerPool } = this.cluster;
+    for (const broker of new Set([...Object.values(brokerPool.brokers), brokerPool.seedBroker])) {
+      if (broker === undefined) continue;
+      const { host, port, pool } = broker.connectionPool;
+      // One that has been made anew meanwhile must not fall with the old one's errors.
+      if (address !== null && address !== `${host}:${port}`) continue;
+      if (!isSilent && pool[0].isConnected()) continue;
+      // kafkajs ends a lost connection once for each of its requests; made again, it would end again.
+      this.cluster.removeBroker({ host, port });
+      if (brokerPool.seedBroker === broker) await brokerPool.createSeedBroker();
     }
-    log.warning("Lost {broker}: {reason}; trying again.", { broker, reason: reasonOf(error) });
-    this.lostBrokers.add(broker);
-    return broker;
+    if (address !== null && !this.lostBrokers.has(address) && !this.#closed.signal.aborted) {
+      log.warning("Lost {broker}: {reason}; trying again.", {
+        broker: address,
+        reason: reasonOf(error),
+      });
+      this.lostBrokers.add(address);
+    }
+    return address;
   }
 
   /** Of one broker, or of all. By an error, for kafkajs cleans up after nothing else. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { FencedError } from "../../ports/topic_log.ts";
+import { FencedError, OffsetOutOfRangeError } from "../../ports/topic_log.ts";
 
 /** What an error of kafkajs may carry. */
 interface KafkaError extends Error {
@@ -92,6 +92,7 @@ export function silenceOf(broker: string): Error {
 /** The error to throw to the program: in its words, naming what was done. */
 export function explain(action: string, thrown: unknown): Error {
   const error = rootOf(thrown);
+  if (error instanceof OffsetOutOfRangeError) return error;
   const options = { cause: error };
   if (FENCING_ERRORS.has(error.type ?? "") || error.message === FENCING_MESSAGE) {
     return new FencedError(`${action}: a later claim has fenced this one`, options);

@@ -14,6 +14,7 @@ import {
   type FetchedBatch,
   type FetchOptions,
   OffsetOutOfRangeError,
+  type PartitionRange,
 } from "../../ports/topic_log.ts";
 import { orAborted } from "./abort.ts";
 import type { ClusterConnection } from "./connection.ts";
@@ -35,21 +36,17 @@ interface Question {
   offset: number;
   byteCountMax: number;
   waitMaxMs: number;
-  /** Whether it must come first in its request, where at least one batch is answered whatever its size. */
-  isUrgent: boolean;
 }
 
 interface Answer extends FetchedBatch {
   errorCode: number;
-  /** Whether it came first in its request. */
-  wasFirst: boolean;
 }
 
 /** Reads all partitions of a cluster. */
 export class PartitionReader {
   readonly #connection: ClusterConnection;
-  readonly #lanes = new WeakMap<WireBroker, { prompt: Lane; waiting: Lane }>();
-  readonly #ranges = new Map<string, { startOffset: number; endOffset: number }>();
+  readonly #waits = new WeakMap<WireBroker, LongPoll>();
+  readonly #ranges = new Map<string, PartitionRange>();
 
   constructor(connection: ClusterConnection) {
     this.#connection = connection;
@@ -66,75 +63,49 @@ export class PartitionReader {
     const untilMs = performance.now() + waitMaxMs;
     let nextOffset = offset;
     let isAtEnd = this.#ranges.get(place)?.endOffset === offset;
-    for (let isUrgent = false; !signal?.aborted;) {
+    while (!signal?.aborted) {
       const leftMs = Math.max(0, Math.floor(untilMs - performance.now()));
       const waitMaxMs = isAtEnd ? leftMs : 0;
-      const question: Question = {
-        topic,
-        partition,
-        offset: nextOffset,
-        byteCountMax,
-        waitMaxMs,
-        isUrgent,
-      };
+      const question: Question = { topic, partition, offset: nextOffset, byteCountMax, waitMaxMs };
       const answer = await orAborted(this.#ask(question, signal), signal);
       if (answer === null) break;
-      if (answer.errorCode === OFFSET_OUT_OF_RANGE) {
-        const [start, end] = await this.range(topic, partition);
-        throw new OffsetOutOfRangeError(topic, partition, nextOffset, start, end);
-      }
       const { records, startOffset, endOffset } = answer;
       this.#ranges.set(place, { startOffset, endOffset });
-      const hasAdvanced = answer.nextOffset > nextOffset;
-      nextOffset = answer.nextOffset;
-      isAtEnd = nextOffset >= endOffset || (!hasAdvanced && answer.wasFirst);
-      isUrgent = !isAtEnd && !hasAdvanced;
-      if (records.length > 0 || (leftMs === 0 && isAtEnd)) {
-        return { records, nextOffset, startOffset, endOffset };
+      if (records.length > 0 || (leftMs === 0 && answer.nextOffset === nextOffset)) {
+        return { records, nextOffset: answer.nextOffset, startOffset, endOffset };
       }
+      // Asked for promptly, records come if there are any; in company they may have had no room.
+      isAtEnd = answer.nextOffset >= endOffset ||
+        (waitMaxMs === 0 && answer.nextOffset === nextOffset);
+      nextOffset = answer.nextOffset;
     }
     // Where nothing was answered, nothing says that this is the end.
     const range = this.#ranges.get(place) ?? { startOffset: 0, endOffset: nextOffset + 1 };
     return { records: [], nextOffset, ...range };
   }
 
-  /** The offsets that a partition's committed records lie between. */
-  async range(topic: string, partition: number): Promise<[start: number, end: number]> {
-    const { cluster } = this.#connection;
-    const list = async (fromBeginning: boolean) => {
-      await cluster.addTargetTopic(topic);
-      const wanted = [{ topic, partitions: [{ partition }], fromBeginning }];
-      const [found] = await cluster.fetchTopicsOffset(wanted);
-      return Number(found!.partitions[0]!.offset);
-    };
-    const forMaxMs = this.#connection.outageMaxMs;
-    return await this.#connection.retry(
-      `asking for the offsets of ${topic}/${partition}`,
-      async () => [await list(true), await list(false)],
-      { forMaxMs },
-    );
-  }
-
   #ask(question: Question, signal: AbortSignal | undefined): Promise<Answer> {
-    const { topic, partition } = question;
+    const { topic, partition, offset } = question;
+    const connection = this.#connection;
     const action = async () => {
-      const broker = await this.#connection.leaderOf(topic, partition);
-      let lanes = this.#lanes.get(broker);
-      if (lanes === undefined) {
-        lanes = {
-          prompt: new Lane(broker, CONNECTION.others),
-          waiting: new Lane(broker, CONNECTION.longPoll),
-        };
-        this.#lanes.set(broker, lanes);
+      const broker = await connection.leaderOf(topic, partition);
+      const answer = question.waitMaxMs > 0
+        ? await this.#waits.getOrInsertComputed(broker, () => new LongPoll(broker)).ask(question)
+        : (await ask(broker, CONNECTION.others, [question])).get(placeOf(question))!;
+      if (answer.errorCode === OFFSET_OUT_OF_RANGE) {
+        const { startOffset, endOffset } = (await connection.rangesOf(topic))[partition]!;
+        throw new OffsetOutOfRangeError(topic, partition, offset, startOffset, endOffset);
       }
-      const lane = question.waitMaxMs > 0 ? lanes.waiting : lanes.prompt;
-      const answer = await lane.ask(question);
-      if (answer.errorCode > OFFSET_OUT_OF_RANGE) throw createErrorFromCode(answer.errorCode);
+      if (answer.errorCode > 0) throw createErrorFromCode(answer.errorCode);
       return answer;
     };
-    const forMaxMs = this.#connection.outageMaxMs;
-    return this.#connection.retry(`reading ${topic}/${partition}`, action, { forMaxMs, signal });
+    const forMaxMs = connection.outageMaxMs;
+    return connection.retry(`reading ${topic}/${partition}`, action, { forMaxMs, signal });
   }
+}
+
+function placeOf({ topic, partition }: Question): string {
+  return `${topic}/${partition}`;
 }
 
 interface Asked {
@@ -143,19 +114,16 @@ interface Asked {
   reject(error: unknown): void;
 }
 
-/** Questions to one broker that travel together, one request at a time. */
-class Lane {
+/** Questions to one broker that wait together, one request at a time. */
+class LongPoll {
   #queue: Asked[] = [];
   #isRunning = false;
 
-  constructor(
-    private readonly broker: WireBroker,
-    private readonly connectionIndex: number,
-  ) {}
+  constructor(private readonly broker: WireBroker) {}
 
   ask(question: Question): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      this.#queue[question.isUrgent ? "unshift" : "push"]({ question, resolve, reject });
+      this.#queue.push({ question, resolve, reject });
       if (!this.#isRunning) void this.#run();
     });
   }
@@ -167,31 +135,32 @@ class Lane {
       await setImmediate();
       const asked = new Map<string, Asked>();
       const later: Asked[] = [];
-      let size = 0;
       for (const one of this.#queue) {
-        const { topic, partition, byteCountMax } = one.question;
-        const place = `${topic}/${partition}`;
-        const fits = asked.size === 0 || size + byteCountMax <= ANSWER_SIZE_MAX;
-        if (!fits || asked.has(place)) later.push(one);
-        else asked.set(place, one);
-        if (fits) size += byteCountMax;
+        // Two readers of one partition take turns.
+        if (asked.has(placeOf(one.question))) later.push(one);
+        else asked.set(placeOf(one.question), one);
       }
       this.#queue = later;
       try {
-        const connection = await this.broker.connectionPool.getConnection(this.connectionIndex);
         const questions = [...asked.values()].map((one) => one.question);
-        const answers = await connection.send(fetchRequestOf(questions));
-        for (const [place, one] of asked) {
-          const answer = answers.get(place);
-          if (answer) one.resolve(answer);
-          else one.reject(new Error(`${place}: the broker left it out of its answer`));
-        }
+        const answers = await ask(this.broker, CONNECTION.longPoll, questions);
+        for (const [place, one] of asked) one.resolve(answers.get(place)!);
       } catch (error) {
         for (const one of asked.values()) one.reject(error);
       }
     }
     this.#isRunning = false;
   }
+}
+
+/** Sends questions to a broker's connection, and answers per place. */
+async function ask(
+  broker: WireBroker,
+  connectionIndex: number,
+  questions: readonly Question[],
+): Promise<Map<string, Answer>> {
+  const connection = await broker.connectionPool.getConnection(connectionIndex);
+  return await connection.send(fetchRequestOf(questions));
 }
 
 function fetchRequestOf(questions: readonly Question[]): WireRequest<Map<string, Answer>> {
@@ -209,7 +178,7 @@ function fetchRequestOf(questions: readonly Question[]): WireRequest<Map<string,
     topics,
     rackId: "",
   });
-  const byPlace = new Map(questions.map((one) => [`${one.topic}/${one.partition}`, one]));
+  const byPlace = new Map(questions.map((one) => [placeOf(one), one]));
   return {
     request,
     response: {
@@ -231,7 +200,6 @@ function decodeAnswers(
   const text = () => bytes.toString("utf8", at + 2, at += 2 + bytes.readInt16BE(at));
   const list = <T>(item: () => T) => Array.from({ length: Math.max(0, int32()) }, item);
   const answers = new Map<string, Answer>();
-  const first = questions.keys().next().value;
   at += 4 + 2 + 4; // Throttle time; error and id of a fetch session, of which there is none.
   list(() => {
     const topic = text();
@@ -253,7 +221,6 @@ function decodeAnswers(
         // A new leader may not know yet that what its predecessor answered is committed.
         endOffset: Math.max(endOffset, decoded.nextOffset),
         errorCode,
-        wasFirst: place === first,
       });
     });
   });

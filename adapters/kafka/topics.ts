@@ -113,26 +113,11 @@ export async function describeTopic(
   connection: ClusterConnection,
   topic: string,
 ): Promise<PartitionRange[] | null> {
-  const { cluster } = connection;
-  const describe = async () => {
-    try {
-      const count = await connection.partitionCountOf(topic);
-      const partitions = Array.from({ length: count }, (_, partition) => ({ partition }));
-      const list = async (fromBeginning: boolean) => {
-        const [found] = await cluster.fetchTopicsOffset([{ topic, partitions, fromBeginning }]);
-        return new Map(found!.partitions.map((one) => [one.partition, Number(one.offset)]));
-      };
-      const [starts, ends] = [await list(true), await list(false)];
-      return partitions.map(({ partition }) => ({
-        startOffset: starts.get(partition)!,
-        endOffset: ends.get(partition)!,
-      }));
-    } catch (error) {
+  const describe = () =>
+    connection.rangesOf(topic).catch((error) => {
       if (rootOf(error).type === "UNKNOWN_TOPIC_OR_PARTITION") return null;
       throw error;
-    }
-  };
-  return await connection.retry(`describing ${topic}`, describe, {
-    forMaxMs: connection.outageMaxMs,
-  });
+    });
+  const options = { forMaxMs: connection.outageMaxMs };
+  return await connection.retry(`describing ${topic}`, describe, options);
 }

@@ -34,6 +34,7 @@ export interface WireRequest<T> {
 
 /** One TCP connection. A broker answers its requests one after the other. */
 export interface WireConnection {
+  isConnected(): boolean;
   send<T>(request: WireRequest<T>): Promise<T>;
 }
 
@@ -54,7 +55,12 @@ interface OffsetTopics {
 
 /** One broker of the cluster. Each method is one request; it rejects with the error that the broker names. */
 export interface WireBroker {
-  readonly connectionPool: { getConnection(index: number): Promise<WireConnection> };
+  readonly connectionPool: {
+    readonly host: string;
+    readonly port: number;
+    readonly pool: readonly [WireConnection, WireConnection];
+    getConnection(index: number): Promise<WireConnection>;
+  };
   initProducerId(
     request: { transactionalId?: string; transactionTimeout: number },
   ): Promise<ProducerIdentity>;
@@ -96,7 +102,14 @@ export interface WireBroker {
 /** The brokers and their topics, as last heard. */
 export interface WireCluster {
   targetTopics: Set<string>;
+  readonly brokerPool: {
+    readonly brokers: Record<string, WireBroker>;
+    readonly seedBroker?: WireBroker;
+    /** Replaces it, by the next of the configured ones. */
+    createSeedBroker(): Promise<void>;
+  };
   connect(): Promise<void>;
+  removeBroker(address: { host: string; port: number }): void;
   refreshMetadata(): Promise<void>;
   /** Adds a topic to those whose metadata is kept; asks for it where it is new. */
   addTargetTopic(topic: string): Promise<void>;

@@ -89,7 +89,7 @@ export async function importAsSamples(
         Object.entries(rejected).map(([name, count]) => [name.replace("rejected_", ""), count]),
       ),
       windowCount,
-      unchangedCount: null,
+      unchangedCount: 0,
       seconds: (performance.now() - startedMs) / 1000,
     };
   } finally {
@@ -155,7 +155,7 @@ async function appendAll(
   const span = { fromMs: Infinity, toMs: -Infinity };
   let records: NewRecord[] = [];
   for await (const row of inOrderOfTime(files)) {
-    const sample = sampleOf(row, { timeMs: row.timestampMs, price: row.price }, intervalMs);
+    const sample = sampleOf(row, intervalMs);
     const key = marketOf(row);
     const partition = partitionOf(key, partitionCount);
     records.push({ topic: TOPICS.samples, partition, key, value: encodeSample(sample) });

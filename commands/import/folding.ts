@@ -13,7 +13,8 @@ import {
   windowStartMs,
   type WindowState,
 } from "../../stats/window.ts";
-import type { MarketRows } from "./sample_sorter.ts";
+import type { Row } from "./rows.ts";
+import type { SortedRows } from "./sample_sorter.ts";
 
 /** What imported windows are called by. */
 export const IMPORT_ORIGIN = "import";
@@ -34,14 +35,12 @@ export interface FoldingCounts {
 
 /** The sample of a row; its tick is the start of the interval it lies in. */
 export function sampleOf(
-  market: { exchange: string; instrument: string },
-  { timeMs, price }: Readonly<{ timeMs: number; price: number }>,
+  { exchange, instrument, timestampMs, price }: Readonly<Row>,
   intervalMs: number | null,
 ): Sample {
-  const { exchange, instrument } = market;
-  const sample = { exchange, instrument, price, timestampMs: timeMs };
-  if (intervalMs === null) return sample;
-  return { ...sample, tickMs: Math.floor(timeMs / intervalMs) * intervalMs, intervalMs };
+  if (intervalMs === null) return { exchange, instrument, price, timestampMs };
+  const tickMs = Math.floor(timestampMs / intervalMs) * intervalMs;
+  return { exchange, instrument, price, timestampMs, tickMs, intervalMs };
 }
 
 /**
@@ -50,15 +49,16 @@ export function sampleOf(
  * @param counts Kept up to date.
  */
 export function* foldRows(
-  markets: Iterable<MarketRows>,
+  sorted: Iterable<SortedRows>,
   { windowSizeMs, intervalMs }: FoldingConfig,
   counts: FoldingCounts,
 ): Generator<StatisticsRecord> {
-  for (const market of markets) {
+  for (const { exchange, instrument, pairs } of sorted) {
     let window: WindowState | null = null;
-    for (const row of market.rows) {
-      const sample = sampleOf(market, row, intervalMs);
-      if (window?.startMs !== windowStartMs(row.timeMs, windowSizeMs)) {
+    for (let i = 0; i < pairs.length; i += 2) {
+      const [timestampMs, price] = [pairs[i]!, pairs[i + 1]!];
+      const sample = sampleOf({ exchange, instrument, timestampMs, price }, intervalMs);
+      if (window?.startMs !== windowStartMs(timestampMs, windowSizeMs)) {
         if (window !== null) yield closed(window, counts);
         window = openWindow(sample, windowSizeMs, IMPORT_ORIGIN);
       }

@@ -109,15 +109,20 @@ async function* bytesOf(
 async function* unpacked(
   bytes: AsyncGenerator<Uint8Array<ArrayBuffer>>,
 ): AsyncGenerator<Uint8Array> {
-  const first = await bytes.next();
-  if (first.done) return;
-  const all = async function* () {
-    yield first.value;
-    yield* bytes;
-  };
-  const isGzip = first.value[0] === 0x1f && first.value[1] === 0x8b;
-  if (!isGzip) yield* all();
-  else yield* ReadableStream.from(all()).pipeThrough(new DecompressionStream("gzip"));
+  // Closed here too: a stream that fails closes what it reads from when it comes to it.
+  try {
+    const first = await bytes.next();
+    if (first.done) return;
+    const all = async function* () {
+      yield first.value;
+      yield* bytes;
+    };
+    const isGzip = first.value[0] === 0x1f && first.value[1] === 0x8b;
+    if (!isGzip) yield* all();
+    else yield* ReadableStream.from(all()).pipeThrough(new DecompressionStream("gzip"));
+  } finally {
+    await bytes.return(undefined);
+  }
 }
 
 function problemOf(error: Error): string {

@@ -19,8 +19,8 @@ export interface Ended {
   /** Samples refused after they were read, by reason. */
   rejected: Readonly<Record<string, number>>;
   windowCount: number;
-  /** Windows that the store had already, or had more samples of; `null`: nobody knows. */
-  unchangedCount: number | null;
+  /** Windows that the store had already, or had more samples of. */
+  unchangedCount: number;
   seconds: number;
 }
 
@@ -54,9 +54,9 @@ export class Report {
       `counted ${number.format(countedCount)} samples`,
       `in ${number.format(windowCount)} windows`,
       `refused ${left.length === 0 ? "none" : left.join(", ")}`,
-      ...unchangedCount === null
-        ? []
-        : [`${number.format(unchangedCount)} windows were stored before`],
+      ...(unchangedCount > 0
+        ? [`${number.format(unchangedCount)} windows were stored before`]
+        : []),
       `${seconds.toFixed(1)} s`,
     ];
     this.output.out(`${sums.join("; ")}\n`);

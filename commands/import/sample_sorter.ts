@@ -1,51 +1,45 @@
 /**
  * Sorts rows by market, time and price, whatever their number: what memory does not hold goes to a
- * file, a sorted run at a time, and is merged when it is read back. So an import gives the same
- * statistics to the last bit, in whatever order its files and lines come.
+ * file. So an import gives the same statistics to the last bit, in whatever order its files and
+ * lines come.
  *
  * @module
  */
+import { DatabaseSync } from "node:sqlite";
 import type { Row } from "./rows.ts";
 
 /** Rows held in memory, at 16 to 32 bytes each. */
-const ROWS_MAX = 2_000_000;
-/** Doubles read at once from a run. */
-const READ_DOUBLES = 8192;
-const ROOM_MIN = 16;
+const ROWS_MAX = 1_000_000;
+/** A market's rows of one day are sorted in memory together; windows never cross midnight. */
+const DAY_MS = 86_400_000;
+const DAYS_MAX = 2 ** 22;
 
-/** A market's rows: the times and prices of one place in a run, or in memory. */
-interface Cursor {
-  timeMs: number;
-  price: number;
-  /** Goes to the next row of the market; false where there is none. */
-  advance(): boolean;
-}
-
-/** The rows of one market, in order. */
-export interface MarketRows {
+/** Some rows of one market, in order: all of one UTC day. */
+export interface SortedRows {
   exchange: string;
   instrument: string;
-  rows: Iterable<Readonly<{ timeMs: number; price: number }>>;
+  /** Pairs of time (ms since the epoch) and price. */
+  pairs: Float64Array;
 }
 
-/** See the module. Dispose of it when it was read. */
+/** See the module. */
 export class SampleSorter implements Disposable {
   readonly #markets: { exchange: string; instrument: string }[] = [];
   readonly #ids = new Map<string, number>();
-  #series: Series[] = [];
-  #rowsHeld = 0;
-  #file: RunFile | null = null;
-  readonly #runs: number[] = [];
+  readonly #file: DatabaseSync;
+  /** By market and day. */
+  #held = new Map<number, Pairs>();
+  #heldCount = 0;
 
   /**
-   * @param filePath Where to put what memory does not hold; made when needed, gone when disposed of.
+   * @param path Where to put what memory does not hold; the file is gone when this is disposed of.
    * @param rowsMax Rows held in memory at most.
    */
-  constructor(private readonly filePath: string, private readonly rowsMax = ROWS_MAX) {}
-
-  /** How many markets have rows. */
-  get marketCount(): number {
-    return this.#markets.length;
+  constructor(private readonly path: string, private readonly rowsMax = ROWS_MAX) {
+    this.#file = new DatabaseSync(path);
+    // A scratch file: whoever crashes imports again.
+    this.#file.exec(`PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
+      CREATE TABLE held (place INTEGER NOT NULL, pairs BLOB NOT NULL)`);
   }
 
   /** Takes a row. */
@@ -56,188 +50,85 @@ export class SampleSorter implements Disposable {
       id = this.#markets.push({ exchange, instrument }) - 1;
       this.#ids.set(market, id);
     }
-    (this.#series[id] ??= new Series()).add(timestampMs, price + 0);
-    if (++this.#rowsHeld >= this.rowsMax) this.#spill();
+    const place = id * DAYS_MAX + Math.floor(timestampMs / DAY_MS);
+    let pairs = this.#held.get(place);
+    if (pairs === undefined) this.#held.set(place, pairs = new Pairs());
+    // −0 and 0 are the same price, and must not be told apart by their order.
+    pairs.add(timestampMs, price + 0);
+    if (++this.#heldCount >= this.rowsMax) this.#putAway();
   }
 
-  /** All rows, market by market; each market's must be read before the next market is asked for. */
-  *markets(): Generator<MarketRows> {
-    const runs = this.#runs.map((at) => new RunCursor(this.#file!, at));
-    for (const [id, { exchange, instrument }] of this.#markets.entries()) {
-      const cursors: Cursor[] = runs.filter((run) => run.enter(id));
-      const held = this.#series[id];
-      if (held !== undefined) cursors.push(held.sorted());
-      yield { exchange, instrument, rows: merged(cursors) };
-      delete this.#series[id];
+  /** All rows, sorted, a market's day at a time. */
+  *sorted(): Generator<SortedRows> {
+    this.#putAway();
+    this.#file.exec("CREATE INDEX held_places ON held (place)");
+    const parts = this.#file.prepare("SELECT place, pairs FROM held ORDER BY place").iterate();
+    let last = -1;
+    let all: Uint8Array[] = [];
+    for (const row of parts) {
+      const { place, pairs } = row as { place: number; pairs: Uint8Array };
+      if (place !== last && all.length > 0) {
+        yield this.#sortedRows(last, all);
+        all = [];
+      }
+      last = place;
+      all.push(pairs);
     }
+    if (all.length > 0) yield this.#sortedRows(last, all);
   }
 
   [Symbol.dispose](): void {
-    this.#file?.close();
-    this.#file = null;
-  }
-
-  #spill(): void {
-    this.#file ??= new RunFile(this.filePath);
-    this.#runs.push(this.#file.length);
-    for (const [id, series] of this.#series.entries()) {
-      if (series !== undefined) this.#file.write(series.sorted().encode(id));
-    }
-    this.#file.write(new Float64Array([-1, 0]));
-    this.#series = [];
-    this.#rowsHeld = 0;
-  }
-}
-
-/** Of the cursors' rows always the least, by time and then by price. */
-function* merged(cursors: Cursor[]): Generator<Cursor> {
-  const open = cursors.filter((cursor) => cursor.advance());
-  while (open.length > 0) {
-    let least = 0;
-    for (let i = 1; i < open.length; i++) {
-      const difference = open[i]!.timeMs - open[least]!.timeMs ||
-        open[i]!.price - open[least]!.price;
-      if (difference < 0) least = i;
-    }
-    yield open[least]!;
-    if (!open[least]!.advance()) open.splice(least, 1);
-  }
-}
-
-/** One market's rows in memory. */
-class Series implements Cursor {
-  timeMs = -Infinity;
-  price = 0;
-  /** Pairs of time and price. */
-  #pairs = new Float64Array(2 * ROOM_MIN);
-  #count = 0;
-  #isSorted = true;
-  #next = 0;
-
-  add(timeMs: number, price: number): void {
-    const at = 2 * this.#count++;
-    if (at === this.#pairs.length) {
-      const larger = new Float64Array(2 * at);
-      larger.set(this.#pairs);
-      this.#pairs = larger;
-    }
-    this.#pairs[at] = timeMs;
-    this.#pairs[at + 1] = price;
-    if (timeMs < this.timeMs || (timeMs === this.timeMs && price < this.price)) {
-      this.#isSorted = false;
-    }
-    this.timeMs = timeMs;
-    this.price = price;
-  }
-
-  /** Sorts what mostly is in order already. */
-  sorted(): this {
-    if (this.#isSorted) return this;
-    const pairs = this.#pairs;
-    const order = Array.from({ length: this.#count }, (_, i) => 2 * i)
-      .sort((a, b) => pairs[a]! - pairs[b]! || pairs[a + 1]! - pairs[b + 1]!);
-    this.#pairs = Float64Array.from(
-      { length: 2 * this.#count },
-      (_, i) => pairs[order[i >> 1]! + (i & 1)]!,
-    );
-    this.#isSorted = true;
-    return this;
-  }
-
-  advance(): boolean {
-    if (this.#next === this.#count) return false;
-    this.timeMs = this.#pairs[2 * this.#next]!;
-    this.price = this.#pairs[2 * this.#next++ + 1]!;
-    return true;
-  }
-
-  /** As a run has it: the market, the number of rows, the rows. */
-  encode(id: number): Float64Array {
-    const doubles = new Float64Array(2 + 2 * this.#count);
-    doubles.set([id, this.#count]);
-    doubles.set(this.#pairs.subarray(0, 2 * this.#count), 2);
-    return doubles;
-  }
-}
-
-/** The file of the runs: doubles one after the other. */
-class RunFile {
-  readonly #file: Deno.FsFile;
-  #isUnlinked = true;
-  /** In doubles. */
-  length = 0;
-
-  constructor(private readonly path: string) {
-    this.#file = Deno.openSync(path, { create: true, read: true, write: true, truncate: true });
-    try {
-      // Without a name it is gone as soon as this process is, however that ends.
-      Deno.removeSync(path);
-    } catch {
-      this.#isUnlinked = false;
-    }
-  }
-
-  write(doubles: Float64Array): void {
-    const bytes = new Uint8Array(doubles.buffer, doubles.byteOffset, doubles.byteLength);
-    for (let at = 0; at < bytes.length;) at += this.#file.writeSync(bytes.subarray(at));
-    this.length += doubles.length;
-  }
-
-  read(at: number, into: Float64Array): number {
-    this.#file.seekSync(8 * at, Deno.SeekMode.Start);
-    const bytes = new Uint8Array(into.buffer);
-    let count = 0;
-    for (let got: number | null = 0; got !== null && count < bytes.length; count += got ?? 0) {
-      got = this.#file.readSync(bytes.subarray(count));
-    }
-    return count / 8;
-  }
-
-  close(): void {
     this.#file.close();
-    if (!this.#isUnlinked) Deno.removeSync(this.path);
+    Deno.removeSync(this.path);
+  }
+
+  #sortedRows(place: number, parts: readonly Uint8Array[]): SortedRows {
+    const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      bytes.set(part, at);
+      at += part.length;
+    }
+    const market = this.#markets[Math.floor(place / DAYS_MAX)]!;
+    return { ...market, pairs: sortPairs(new Float64Array(bytes.buffer)) };
+  }
+
+  #putAway(): void {
+    const insert = this.#file.prepare("INSERT INTO held VALUES (?, ?)");
+    this.#file.exec("BEGIN");
+    for (const [place, pairs] of this.#held) insert.run(place, pairs.bytes());
+    this.#file.exec("COMMIT");
+    this.#held = new Map();
+    this.#heldCount = 0;
   }
 }
 
-/** A place in a run, from its first market to its last. */
-class RunCursor implements Cursor {
-  timeMs = 0;
-  price = 0;
-  readonly #buffer = new Float64Array(READ_DOUBLES);
-  #held = 0;
-  #used = 0;
-  #marketId: number;
-  #rowsLeft: number;
+/** A growing list of pairs of doubles. */
+class Pairs {
+  #doubles = new Float64Array(16);
+  #length = 0;
 
-  constructor(private readonly file: RunFile, private at: number) {
-    this.#marketId = this.#read();
-    this.#rowsLeft = this.#read();
-  }
-
-  /** Whether the run's next rows are the market's. */
-  enter(id: number): boolean {
-    return this.#marketId === id;
-  }
-
-  advance(): boolean {
-    if (this.#rowsLeft === 0) {
-      this.#marketId = this.#read();
-      this.#rowsLeft = this.#read();
-      return false;
+  add(first: number, second: number): void {
+    if (this.#length === this.#doubles.length) {
+      const larger = new Float64Array(2 * this.#length);
+      larger.set(this.#doubles);
+      this.#doubles = larger;
     }
-    this.#rowsLeft--;
-    this.timeMs = this.#read();
-    this.price = this.#read();
-    return true;
+    this.#doubles[this.#length++] = first;
+    this.#doubles[this.#length++] = second;
   }
 
-  #read(): number {
-    if (this.#used === this.#held) {
-      this.#held = this.file.read(this.at, this.#buffer);
-      if (this.#held === 0) return -1;
-      this.at += this.#held;
-      this.#used = 0;
-    }
-    return this.#buffer[this.#used++]!;
+  bytes(): Uint8Array {
+    return new Uint8Array(this.#doubles.buffer, 0, 8 * this.#length);
   }
+}
+
+/** By the first of a pair, then the second; mostly they are in order already. */
+function sortPairs(pairs: Float64Array): Float64Array {
+  const compare = (a: number, b: number) => pairs[a]! - pairs[b]! || pairs[a + 1]! - pairs[b + 1]!;
+  let isSorted = true;
+  for (let i = 2; i < pairs.length && isSorted; i += 2) isSorted = compare(i - 2, i) <= 0;
+  if (isSorted) return pairs;
+  const order = Array.from({ length: pairs.length / 2 }, (_, i) => 2 * i).sort(compare);
+  return pairs.map((_, i) => pairs[order[i >> 1]! + (i & 1)]!);
 }

@@ -55,7 +55,7 @@ export async function importWindows(
     progress.update(counts.countedCount + counts.duplicateCount);
   };
   let records: StatisticsRecord[] = [];
-  for (const record of foldRows(sorter.markets(), input, counts)) {
+  for (const record of foldRows(sorter.sorted(), input, counts)) {
     records.push(record);
     if (records.length < WINDOWS_PER_WRITE) continue;
     await write(records);

@@ -60,7 +60,7 @@ const MICHELSO = `
 
 /** The nine sets, from the easiest to the hardest. */
 export const NIST_SETS: readonly ReferenceSet[] = [
-  { name: "PiDigits", data: digitsOfPi(5000), mean: 4.5348, stddev: 2.86733906028871 },
+  { name: "PiDigits", data: piDigits(), mean: 4.5348, stddev: 2.86733906028871 },
   {
     name: "Lottery",
     data: numbersIn(LOTTERY),
@@ -95,6 +95,11 @@ export function rightDigitCount(actual: number, certified: number): number {
 /** One of `first`, then 500 pairs of `low` and `high`. */
 function alternating(first: number, low: number, high: number): number[] {
   return [first, ...Array.from({ length: 1000 }, (_, i) => i % 2 === 0 ? low : high)];
+}
+
+/** 5,000 digits of π as NIST has them: the 957th is a 3 there, and an 8 in π. */
+function piDigits(): number[] {
+  return digitsOfPi(5000).with(956, 3);
 }
 
 function numbersIn(text: string): number[] {
