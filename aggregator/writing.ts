@@ -84,7 +84,8 @@ export async function writeCheckpoint(
   checkpointId: string,
 ): Promise<void> {
   const { cache, places, rules, rejections } = partition;
-  const dirty = [...cache.dirty];
+  // In the order of the disk's keys: neighbours are written several times faster.
+  const dirty = [...cache.dirty].sort(byPlace);
   rules.takePlaces(
     places,
     new Set(dirty.map((window) => window.startMs)),
@@ -114,6 +115,12 @@ export async function writeCheckpoint(
   cache.markClean();
   await forgetSealed(partition, shelf);
   cache.shrink();
+}
+
+function byPlace(a: WindowState, b: WindowState): number {
+  if (a.startMs !== b.startMs) return a.startMs - b.startMs;
+  if (a.exchange !== b.exchange) return a.exchange < b.exchange ? -1 : 1;
+  return a.instrument < b.instrument ? -1 : 1;
 }
 
 /** Rule 10b: torn, the changed windows, whole. What fits one atomic is one. */

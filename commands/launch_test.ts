@@ -57,7 +57,7 @@ Deno.test("launchCommand() gives each part what it needs of that, and no more", 
 
 Deno.test("launchCommand() asks for no source's address where nothing is sampled", () => {
   const config = parseConfig({ ...CRYPTOWATCH, KAFKA_BROKERS: "k1:9092", ROLES: "aggregator" });
-  strictEqual(flags(launchCommand("start", config, null))["--allow-net"], "127.0.0.1:8000,k1:9092");
+  strictEqual(flags(launchCommand("start", config, null))["--allow-net"], "k1:9092");
 });
 
 Deno.test("launchCommand() keeps a path with spaces and quotes whole", () => {

@@ -127,20 +127,22 @@ async function tail(
   }
   await Promise.all(ranges.map(async ({ startOffset, endOffset }, partition) => {
     if (only !== null && partition !== only) return;
-    let offset = options.from === undefined
-      ? Math.max(startOffset, endOffset - TAIL_RECORDS)
-      : options.from === "start"
-      ? startOffset
-      : wholeNumber("from", options.from);
+    let offset = Math.max(startOffset, endOffset - TAIL_RECORDS);
+    if (options.from === "start") offset = startOffset;
+    else if (options.from !== undefined) {
+      const from = wholeNumber("from", options.from);
+      // One offset for all partitions: few have it, so each begins as near as it can.
+      offset = only === null ? Math.max(startOffset, Math.min(from, endOffset)) : from;
+    }
     const waitMaxMs = options.once ? 0 : FETCH.waitMaxMs;
-    while (!(options.once && offset >= endOffset)) {
+    do {
       const batch = await log.fetch(topic, partition, offset, { ...FETCH, waitMaxMs });
       for (const record of batch.records) {
         output.out(`${lineOf(topic, partition, record, options.json === true)}\n`);
       }
       if (batch.nextOffset === offset && options.once) return;
       offset = batch.nextOffset;
-    }
+    } while (!(options.once && offset >= endOffset));
   }));
 }
 

@@ -35,8 +35,7 @@ export function permissionsOf(config: Config, configFile: string | null): Permis
   const listen = `${host.includes(":") ? `[${host}]` : host}:${port}`;
   return {
     net: [
-      // Every process answers probes and metrics there, whatever its roles.
-      listen,
+      ...(roles.includes("api") ? [listen] : []),
       ...(roles.includes("sampler") ? sourceHosts(config) : []),
       ...(kafka?.brokers ?? []),
     ],

@@ -165,14 +165,15 @@ export function summarise(moments: Readonly<Moments>): Summary {
   };
 }
 
-/** Sums are snapped to 2^-70 of the mean: the last digit of 2^-18 of it. */
+/** Sums are snapped to 2^-70 of the mean: to the last of the 53 digits of 2^-18 of it. */
 const GRID = 2 ** -18;
 
 /**
- * What `count · mean` lacks to the sum that the mean was made of. The mean's rounding error, times
- * the count, is below 2^-71 of the mean; numbers of its size are multiples of 2^-53 of it, and so is
- * their sum. So the nearest multiple of 2^-70 is the sum itself. Where a number is so much smaller
- * than the mean that it is none, the deviation is as large as the mean and 2^-70 of it no matter.
+ * What `count · mean` lacks to the sum that the mean was made of. A mean's rounding error, times the
+ * count, is below 2^-71 of the mean; a number down to 2^-17 of the mean is a multiple of 2^-70 of
+ * it, having 53 digits, and so is the sum of such numbers: the nearest multiple is the sum itself.
+ * With a number smaller than that in the series, the deviation is as large as the mean, and what the
+ * snapping may then change, 2^-71 of it, does not matter.
  */
 function sumCorrection(count: number, meanHi: number, meanLo: number): number {
   const sumHi = count * meanHi;

@@ -50,6 +50,8 @@ const REQUEST_TIMEOUT_MS = 10_000;
 const OUTAGE_MAX_DEFAULT_MS = 60_000;
 /** A new topic's metadata reaches all brokers within this time; a topic unknown for longer is not there. */
 const UNKNOWN_TOPIC_MAX_MS = 3_000;
+/** What is under way when the connection is closed ends within milliseconds, unless kafkajs loses it. */
+const CLOSE_TIMEOUT_MS = 2_000;
 const BACKOFF_MIN_MS = 10;
 const BACKOFF_MAX_MS = 1_000;
 
@@ -70,6 +72,7 @@ export class ClusterConnection {
   readonly outageMaxMs: number;
   readonly #brokers: string;
   readonly #sockets = new Map<Socket, string>();
+  readonly #running = new Set<Promise<void>>();
   readonly #closed = new AbortController();
 
   /**
@@ -116,6 +119,17 @@ export class ClusterConnection {
    * @throws What {@link explain} makes of an error that does not pass, or has not within the time.
    */
   async retry<T>(name: string, action: () => Promise<T>, options: RetryOptions): Promise<T> {
+    const done = Promise.withResolvers<void>();
+    this.#running.add(done.promise);
+    try {
+      return await this.#retry(name, action, options);
+    } finally {
+      this.#running.delete(done.promise);
+      done.resolve();
+    }
+  }
+
+  async #retry<T>(name: string, action: () => Promise<T>, options: RetryOptions): Promise<T> {
     const startMs = Date.now();
     let lost: string | null = null;
     for (let delayMs = BACKOFF_MIN_MS;; delayMs = Math.min(2 * delayMs, BACKOFF_MAX_MS)) {
@@ -177,6 +191,9 @@ export class ClusterConnection {
   async close(): Promise<void> {
     this.#closed.abort();
     await this.#destroySockets(null, new Error("the connection was closed"));
+    const settled = new AbortController();
+    void Promise.all(this.#running).then(() => settled.abort());
+    await systemClock.sleep(CLOSE_TIMEOUT_MS, settled.signal);
   }
 
   async #partitionsOf(topic: string, countMin = 1) {

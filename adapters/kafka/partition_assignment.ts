@@ -18,8 +18,10 @@ export interface GroupMember {
  *
  * @example
  * ```ts
+ * import { deepStrictEqual } from "node:assert";
+ *
  * const members = [{ id: "a", owned: [0, 1, 2] }, { id: "b", owned: [] }];
- * assignPartitions(members, 3); // a: 0, 1; b: 2
+ * deepStrictEqual(assignPartitions(members, 3), new Map([["a", [0, 1]], ["b", [2]]]));
  * ```
  */
 export function assignPartitions(
@@ -35,7 +37,7 @@ export function assignPartitions(
     Math.floor(partitionCount / members.length) +
     (place < partitionCount % members.length ? 1 : 0);
   const assigned = order.map(({ id, owned }, place) => {
-    const kept = owned.filter((partition) => free.has(partition)).sort((a, b) => a - b)
+    const kept = [...free.intersection(new Set(owned))].sort((a, b) => a - b)
       .slice(0, quotaOf(place));
     for (const partition of kept) free.delete(partition);
     return { id, partitions: kept };

@@ -85,8 +85,8 @@ async function check(admin: Admin, specs: readonly TopicSpec[]): Promise<void> {
     const count = topics.find((topic) => topic.name === name)!.partitions.length;
     if (count !== partitionCount) {
       throw new TopicMismatchError(
-        `Topic ${name}: has ${count} partitions, PARTITIONS asks for ${partitionCount}; ` +
-          `set PARTITIONS=${count}, or delete the topic to begin anew.`,
+        `Topic ${name}: has ${count} partitions, must have ${partitionCount} (PARTITIONS, and 1 ` +
+          `for polls); set PARTITIONS=${count}, or delete the topic to begin anew.`,
       );
     }
     const entries = resources.find((resource) => resource.resourceName === name)!.configEntries;

@@ -4,8 +4,8 @@
  *
  * The public classes do not fit: a consumer cannot read a partition at an offset without a group, and
  * a producer takes connections of its own for each transactional id, retries a transaction's steps,
- * stays "in transaction" after a failed one, and can take a batch that a leader's move left unsent for
- * sent. The version of kafkajs is pinned, and the contract suite on a real broker stands behind this file.
+ * stays "in transaction" after a failed one, and can take for sent what a leader's move left unsent.
+ * The version of kafkajs is pinned, and the contract suite on a real broker stands behind this file.
  *
  * @module
  */
@@ -38,22 +38,15 @@ export interface WireConnection {
   send<T>(request: WireRequest<T>): Promise<T>;
 }
 
-interface ProducerIdentity {
-  producerId: string;
-  producerEpoch: number;
-}
+/** One request to a broker: it rejects with the error that the broker names. */
+type Call<Request, Answer = void> = (request: Request) => Promise<Answer>;
+type Identity = { producerId: string; producerEpoch: number };
+type InTransaction = Identity & { transactionalId: string };
+type InGroup = { groupId: string; memberId: string };
+type OfPartitions<Partition> = { topic: string; partitions: Partition[] }[];
+type Position = { partition: number; offset: string; metadata: string | null };
 
-/** Who commits offsets, and in which transaction. */
-interface TransactionIdentity extends ProducerIdentity {
-  transactionalId: string;
-}
-
-interface OffsetTopics {
-  topic: string;
-  partitions: { partition: number; offset: string; metadata: string | null }[];
-}
-
-/** One broker of the cluster. Each method is one request; it rejects with the error that the broker names. */
+/** One broker of the cluster. */
 export interface WireBroker {
   readonly connectionPool: {
     readonly host: string;
@@ -61,42 +54,37 @@ export interface WireBroker {
     readonly pool: readonly [WireConnection, WireConnection];
     getConnection(index: number): Promise<WireConnection>;
   };
-  initProducerId(
-    request: { transactionalId?: string; transactionTimeout: number },
-  ): Promise<ProducerIdentity>;
-  addPartitionsToTxn(
-    request: TransactionIdentity & { topics: { topic: string; partitions: number[] }[] },
-  ): Promise<void>;
-  addOffsetsToTxn(request: TransactionIdentity & { groupId: string }): Promise<void>;
-  txnOffsetCommit(
-    request: TransactionIdentity & { groupId: string; topics: OffsetTopics[] },
-  ): Promise<void>;
-  endTxn(request: TransactionIdentity & { transactionResult: boolean }): Promise<void>;
-  offsetFetch(
-    request: { groupId: string; topics: { topic: string; partitions: { partition: number }[] }[] },
-  ): Promise<{ responses: OffsetTopics[] }>;
-  joinGroup(request: {
-    groupId: string;
-    sessionTimeout: number;
-    rebalanceTimeout: number;
-    memberId: string;
-    groupProtocols: { name: string; metadata: Buffer }[];
-  }): Promise<{
-    generationId: number;
-    leaderId: string;
-    memberId: string;
-    members: { memberId: string; memberMetadata: Buffer }[];
-  }>;
-  syncGroup(request: {
-    groupId: string;
-    generationId: number;
-    memberId: string;
-    groupAssignment: { memberId: string; memberAssignment: Buffer }[];
-  }): Promise<{ memberAssignment: Buffer }>;
-  heartbeat(
-    request: { groupId: string; groupGenerationId: number; memberId: string },
-  ): Promise<void>;
-  leaveGroup(request: { groupId: string; memberId: string }): Promise<void>;
+  initProducerId: Call<{ transactionalId?: string; transactionTimeout: number }, Identity>;
+  addPartitionsToTxn: Call<InTransaction & { topics: OfPartitions<number> }>;
+  addOffsetsToTxn: Call<InTransaction & { groupId: string }>;
+  txnOffsetCommit: Call<InTransaction & { groupId: string; topics: OfPartitions<Position> }>;
+  endTxn: Call<InTransaction & { transactionResult: boolean }>;
+  offsetFetch: Call<
+    { groupId: string; topics: OfPartitions<{ partition: number }> },
+    { responses: OfPartitions<Position> }
+  >;
+  joinGroup: Call<
+    InGroup & {
+      sessionTimeout: number;
+      rebalanceTimeout: number;
+      groupProtocols: { name: string; metadata: Buffer }[];
+    },
+    {
+      generationId: number;
+      leaderId: string;
+      memberId: string;
+      members: { memberId: string; memberMetadata: Buffer }[];
+    }
+  >;
+  syncGroup: Call<
+    InGroup & {
+      generationId: number;
+      groupAssignment: { memberId: string; memberAssignment: Buffer }[];
+    },
+    { memberAssignment: Buffer }
+  >;
+  heartbeat: Call<InGroup & { groupGenerationId: number }>;
+  leaveGroup: Call<InGroup>;
 }
 
 /** The brokers and their topics, as last heard. */
@@ -114,15 +102,13 @@ export interface WireCluster {
   /** Adds a topic to those whose metadata is kept; asks for it where it is new. */
   addTargetTopic(topic: string): Promise<void>;
   findTopicPartitionMetadata(topic: string): { partitionId: number; leader: number }[];
-  findBroker(of: { nodeId: string }): Promise<WireBroker>;
+  findBroker: Call<{ nodeId: string }, WireBroker>;
   findControllerBroker(): Promise<WireBroker>;
-  findGroupCoordinator(
-    of: { groupId: string; coordinatorType: CoordinatorType },
-  ): Promise<WireBroker>;
+  findGroupCoordinator: Call<{ groupId: string; coordinatorType: CoordinatorType }, WireBroker>;
   /** Read-committed: the end is one past the last visible record. */
   fetchTopicsOffset(
     topics: { topic: string; partitions: { partition: number }[]; fromBeginning: boolean }[],
-  ): Promise<{ topic: string; partitions: { partition: number; offset: string }[] }[]>;
+  ): Promise<OfPartitions<{ partition: number; offset: string }>>;
 }
 
 /** What a coordinator coordinates. */

@@ -196,6 +196,7 @@ const HINTS: readonly [RegExp, string][] = [
   [/readonly database/, "it cannot be written; check the owner and permissions of the file"],
   [/unable to open/, "it cannot be opened; does its folder exist, and may this user write there?"],
   [/not a database|malformed/, "it is damaged or no database; restore it or move it away"],
+  [/Requires \w+ access/, "no permission; `deno task permissions` prints the flags to run with"],
   [/disk I\/O error/, "the disk failed to read or write; check the disk"],
 ];
 

@@ -50,7 +50,7 @@ class Conditions {
 
   andAfter(market: { exchange: string; instrument: string } | undefined): this {
     if (market === undefined) return this;
-    return this.and("(m.exchange, m.instrument) > (?, ?)", market.exchange, market.instrument);
+    return this.and("(m.exchange, m.instrument) >= (?, ?)", market.exchange, market.instrument);
   }
 
   andUpTo({ exchange, instrument }: { exchange: string; instrument: string }): this {

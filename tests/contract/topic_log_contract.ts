@@ -8,18 +8,29 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert";
 import {
   FencedError,
-  type Group,
-  type LogRecord,
   type NewRecord,
   OffsetOutOfRangeError,
-  type TopicAdmin,
-  type TopicLog,
   TopicMismatchError,
-  type TopicSpec,
   type Transaction,
 } from "../../ports/topic_log.ts";
-
-type Log = TopicLog & TopicAdmin;
+import { Member } from "./group_member.ts";
+import {
+  contentOf,
+  eventually,
+  type Log,
+  newGroup,
+  newTopic,
+  numbered,
+  numberOf,
+  PATIENCE_MS,
+  positionsOnly,
+  readCount,
+  readUntil,
+  record,
+  risesStrictly,
+  spec,
+  unique,
+} from "./log_records.ts";
 
 /** A log under test. Other tests may use the same cluster: topics and groups have names of their own. */
 export interface TopicLogUnderTest {
@@ -33,9 +44,6 @@ export interface TopicLogUnderTest {
 
 /** Opens a log. */
 export type OpenTopicLog = () => Promise<TopicLogUnderTest>;
-
-/** Long enough for any engine to get there, in ms. */
-const PATIENCE_MS = 30_000;
 
 /** Enough for what is to come at once. */
 const ALL = { byteCountMax: 10_000_000, waitMaxMs: 0 };
@@ -532,144 +540,3 @@ const adminTests: Tests = {
     deepStrictEqual(await log.positions(group), { [input]: [null, null] });
   },
 };
-
-/** Takes part in a group, and knows what it owns; notes a partition that it is given twice. */
-class Member {
-  /** Rejects as join does. */
-  readonly ended: Promise<void>;
-  revokedCount = 0;
-  beforeEnd: () => Promise<void> = () => Promise.resolve();
-  readonly #owned = new Map<number, (error: Error) => void>();
-  readonly #stop = new AbortController();
-  #twice: number | null = null;
-
-  constructor(log: Log, group: Group) {
-    this.ended = log.join(group, (...own) => this.#own(...own), this.#stop.signal);
-    this.ended.catch(() => {});
-  }
-
-  owned(): number[] {
-    strictEqual(this.#twice, null, `partition ${this.#twice} was owned twice at once`);
-    return [...this.#owned.keys()].sort();
-  }
-
-  /** Makes the owner of a partition throw. */
-  fail(partition: number, error: Error): void {
-    this.#owned.get(partition)!(error);
-  }
-
-  async leave(): Promise<void> {
-    this.#stop.abort();
-    await this.ended;
-  }
-
-  async #own(partition: number, revoked: AbortSignal): Promise<void> {
-    if (this.#owned.has(partition)) this.#twice = partition;
-    try {
-      await new Promise<void>((resolve, reject) => {
-        this.#owned.set(partition, reject);
-        if (revoked.aborted) resolve();
-        revoked.addEventListener("abort", () => resolve(), { once: true });
-      });
-      this.revokedCount++;
-      await this.beforeEnd();
-    } finally {
-      this.#owned.delete(partition);
-    }
-  }
-}
-
-function unique(what: string): string {
-  return `${what}-${crypto.randomUUID()}`;
-}
-
-function spec(name: string, partitionCount: number): TopicSpec {
-  return { name, partitionCount, retentionMs: 3_600_000, compacted: false };
-}
-
-async function newTopic(log: Log, partitionCount = 1): Promise<string> {
-  const name = unique("topic");
-  await log.create([spec(name, partitionCount)]);
-  return name;
-}
-
-/** A group on one topic, and two topics for what it writes, of two partitions each. */
-async function newGroup(log: Log) {
-  const names = [unique("input"), unique("output"), unique("rejected")] as const;
-  await log.create(names.map((name) => spec(name, 2)));
-  const [input, output, rejected] = names;
-  return { group: { id: unique("group"), topics: [input] }, input, output, rejected };
-}
-
-function record(topic: string, partition: number, key: string, value: Uint8Array): NewRecord {
-  return { topic, partition, key, value };
-}
-
-/** A record whose value begins with a number, and is `byteCount` long at least. */
-function numbered(topic: string, partition: number, number: number, byteCount = 0): NewRecord {
-  const value = encoder.encode(`${number} `.padEnd(byteCount, "."));
-  return record(topic, partition, `key ${number % 10}`, value);
-}
-
-function numberOf({ value }: Pick<LogRecord, "value">): number {
-  return Number.parseInt(new TextDecoder().decode(value!.subarray(0, 20)));
-}
-
-function contentOf({ key, value, headers = {} }: NewRecord | LogRecord) {
-  return { key, value: [...value!], headers: { ...headers } };
-}
-
-function positionsOnly(offsets: Record<string, number>, metadata = ""): Transaction {
-  return { records: [], offsets, metadata: () => metadata };
-}
-
-function risesStrictly(numbers: readonly number[]): void {
-  for (const [i, number] of numbers.entries()) ok(i === 0 || number > numbers[i - 1]!);
-}
-
-/** Reads from the start until `isEnough`, then that nothing more is there. */
-async function read(
-  log: Log,
-  topic: string,
-  partition: number,
-  isEnough: (found: readonly LogRecord[]) => boolean,
-): Promise<LogRecord[]> {
-  const deadline = performance.now() + PATIENCE_MS;
-  const found: LogRecord[] = [];
-  for (let offset = 0;;) {
-    const waitMaxMs = isEnough(found) ? 0 : 500;
-    const fetched = await log.fetch(topic, partition, offset, {
-      byteCountMax: 1_000_000,
-      waitMaxMs,
-    });
-    found.push(...fetched.records);
-    ok(fetched.nextOffset >= offset && fetched.nextOffset <= fetched.endOffset);
-    offset = fetched.nextOffset;
-    if (waitMaxMs === 0 && fetched.records.length === 0) return found;
-    ok(performance.now() < deadline, `${topic}/${partition}: only ${found.length} records came`);
-  }
-}
-
-async function readCount(log: Log, topic: string, partition: number, count: number) {
-  const found = await read(log, topic, partition, (records) => records.length >= count);
-  strictEqual(found.length, count);
-  return found;
-}
-
-/** Reads until the record of that number has come. */
-function readUntil(log: Log, topic: string, partition: number, number: number) {
-  return read(log, topic, partition, (records) => records.some((one) => numberOf(one) === number));
-}
-
-/** Waits until `check` passes. */
-async function eventually(check: () => void | Promise<void>): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS;
-  for (;;) {
-    try {
-      return await check();
-    } catch (error) {
-      if (performance.now() > deadline) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-  }
-}

@@ -128,7 +128,10 @@ Deno.test("a topic that differs is refused with the setting, both values and wha
       assert.match(error.message, message);
       return true;
     });
-  await refused(specOf(topic, 4), new RegExp(`${topic}.* 3 partitions.* 4; set PARTITIONS=3`));
+  await refused(
+    specOf(topic, 4),
+    new RegExp(`${topic}.* 3 partitions, must have 4 .*; set PARTITIONS=3`),
+  );
   await refused(
     specOf(topic, 3, true),
     new RegExp(`${topic}: cleanup.policy is delete, must be compact,delete; change it with`),
