@@ -38,19 +38,28 @@ export interface Budget {
   resetMs: number | null;
 }
 
+/** What more a {@link SourceError} can tell. */
+export interface SourceErrorOptions extends ErrorOptions {
+  /** When the source said to come back, in ms since the epoch; `null` where it did not. */
+  retryAtMs?: number | null;
+  budget?: Budget | null;
+}
+
 /** A poll that brought nothing. */
 export class SourceError extends Error {
   override name = "SourceError";
+  readonly retryAtMs: number | null;
+  readonly budget: Budget | null;
+
   constructor(
     message: string,
     /** `refused`: the source said to slow down. `unreachable`: no answer in time. `malformed`: an answer that is none. `failed`: it answered with an error. */
     readonly kind: "refused" | "unreachable" | "malformed" | "failed",
-    /** When the source said to come back, in ms since the epoch; `null` where it did not. */
-    readonly retryAtMs: number | null = null,
-    readonly budget: Budget | null = null,
-    options?: ErrorOptions,
+    { retryAtMs = null, budget = null, ...options }: SourceErrorOptions = {},
   ) {
     super(message, options);
+    this.retryAtMs = retryAtMs;
+    this.budget = budget;
   }
 }
 

@@ -199,7 +199,7 @@ Deno.test("a source that names a time is left alone until then", async () => {
   const retryAtMs = START_MS + 3 * MINUTE_MS;
   let asked = 0;
   const { sampler, polls } = setUp({
-    one: () => (asked++, Promise.reject(new SourceError("slow down", "refused", retryAtMs))),
+    one: () => (asked++, Promise.reject(new SourceError("slow down", "refused", { retryAtMs }))),
   });
   for (let minute = 0; minute < 4; minute++) await sampler.tick(START_MS + minute * MINUTE_MS);
   assert.equal(asked, 2);

@@ -9,6 +9,9 @@
 /** Ticks fall on whole seconds, so that no stream of ticks can make a set grow past its window's seconds. */
 export const TICK_UNIT_MS = 1000;
 
+/** A set for more ticks than a month has seconds (330 kB) is not read: its window cannot be meant. */
+const TICK_COUNT_MAX = 31 * 86_400;
+
 /** The ticks counted in one window; a window has whole seconds. */
 export class TickSet {
   /** Divides the window's size. */
@@ -34,7 +37,8 @@ export class TickSet {
   static decode(text: string, windowSizeMs: number): TickSet {
     const [prefix, seconds] = /^([1-9]\d*):/.exec(text) ?? [];
     const unitMs = Number(seconds) * TICK_UNIT_MS;
-    if (prefix === undefined || windowSizeMs % unitMs !== 0) {
+    const tickCount = windowSizeMs / unitMs;
+    if (prefix === undefined || windowSizeMs % unitMs !== 0 || tickCount > TICK_COUNT_MAX) {
       throw new TypeError(
         `Not a tick set of a window of ${windowSizeMs} ms: ${text.slice(0, 40)}`,
       );
@@ -49,7 +53,7 @@ export class TickSet {
     } catch (cause) {
       throw new TypeError(`Not the ticks of ${windowSizeMs} ms: ${text.slice(0, 40)}`, { cause });
     }
-    if (end > windowSizeMs / unitMs) {
+    if (end > tickCount) {
       throw new TypeError(`Ticks beyond a window of ${windowSizeMs} ms: ${text.slice(0, 40)}`);
     }
     return set;

@@ -112,6 +112,12 @@ Deno.test.each([
   throws(() => TickSet.decode(text, HOUR_MS), TypeError);
 });
 
+Deno.test("a window of years takes no memory for its ticks", () => {
+  throws(() => TickSet.decode("1:01", 8e12), TypeError);
+  throws(() => TickSet.decode("1:01", Infinity), TypeError);
+  strictEqual(TickSet.decode("1:01", 86_400_000).size, 1);
+});
+
 Deno.test("a text of megabytes is refused and its message stays short", () => {
   throws(() => TickSet.decode(`60:${"00".repeat(1_000_000)}`, HOUR_MS), (error: Error) => {
     return error instanceof TypeError && error.message.length < 200;

@@ -28,7 +28,9 @@ export interface KafkaTopicLogConfig extends KafkaConnectionConfig {
   sessionTimeoutMs?: number;
 }
 
+/** Long enough for a pause of the process, short enough for its partitions to be counted again soon. */
 const SESSION_TIMEOUT_DEFAULT_MS = 10_000;
+
 /**
  * Connects to a cluster.
  *

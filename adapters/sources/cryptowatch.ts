@@ -77,7 +77,7 @@ export class CryptowatchSource implements MarketSource {
       if (!(error instanceof SourceError)) throw error;
       // With what the failure cost, and what it left.
       const { message, kind, retryAtMs, cause } = error;
-      throw new SourceError(message, kind, retryAtMs, budget, { cause });
+      throw new SourceError(message, kind, { retryAtMs, budget, cause });
     }
   }
 

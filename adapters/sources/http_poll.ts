@@ -101,8 +101,6 @@ async function get(
     throw new SourceError(
       `${nameOf(url)}: ${error instanceof Error ? error.message : error}`,
       told?.kind ?? "failed",
-      null,
-      null,
       { cause: error },
     );
   }
@@ -143,7 +141,7 @@ async function getOnce(
   const error = new HttpError(
     `${nameOf(url)}: answered ${status}${says === "" ? "" : `: ${says}`}`,
     refused ? "refused" : "failed",
-    retryAtMs,
+    { retryAtMs },
   );
   error.retryable = refused || status >= 500 || status === 408;
   throw error;

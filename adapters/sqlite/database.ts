@@ -163,17 +163,17 @@ export class Statements {
   constructor(private readonly db: DatabaseSync) {}
 
   /** All rows. */
-  all(sql: string, ...values: readonly SqlValue[]): SqlValue[][] {
+  all(sql: string, values: readonly SqlValue[] = []): SqlValue[][] {
     return this.#prepare(sql).all(...values) as unknown as SqlValue[][];
   }
 
   /** The first row, if there is one. */
-  get(sql: string, ...values: readonly SqlValue[]): SqlValue[] | undefined {
+  get(sql: string, values: readonly SqlValue[] = []): SqlValue[] | undefined {
     return this.#prepare(sql).get(...values) as unknown as SqlValue[] | undefined;
   }
 
   /** How many rows changed. */
-  run(sql: string, ...values: readonly SqlValue[]): number {
+  run(sql: string, values: readonly SqlValue[] = []): number {
     return Number(this.#prepare(sql).run(...values).changes);
   }
 

@@ -50,7 +50,7 @@ class Conditions {
 
   andAfter(market: { exchange: string; instrument: string } | undefined): this {
     if (market === undefined) return this;
-    return this.and("(m.exchange, m.instrument) >= (?, ?)", market.exchange, market.instrument);
+    return this.and("(m.exchange, m.instrument) > (?, ?)", market.exchange, market.instrument);
   }
 
   andUpTo({ exchange, instrument }: { exchange: string; instrument: string }): this {
@@ -142,8 +142,7 @@ export class StatisticsReads {
         `SELECT ${ROW_COLUMNS}
            FROM (SELECT * FROM markets AS m WHERE ${where} ORDER BY ${BY_MARKET} LIMIT ?) AS m
            CROSS JOIN ${table} AS s ON ${atWindow("m.last_ms", "m.id")} ORDER BY ${BY_MARKET}`,
-        ...where.values,
-        query.limit,
+        [...where.values, query.limit],
       ).map(readRow)
     );
     return this.#merge(found, "market", query.limit);
@@ -156,8 +155,7 @@ export class StatisticsReads {
     return this.db.all(
       `SELECT exchange, instrument, base, quote, first_ms, last_ms FROM markets AS m
          WHERE ${where} ORDER BY ${BY_MARKET} LIMIT ?`,
-      ...where.values,
-      query.limit,
+      [...where.values, query.limit],
     ).map(([exchange, instrument, base, quote, firstMs, lastMs]) =>
       ({ exchange, instrument, base, quote, firstMs, lastMs }) as MarketRow
     );
@@ -207,9 +205,7 @@ export class StatisticsReads {
     const { joined, within, orderBy } = walkOf(table, slice);
     return this.db.all(
       `SELECT ${ROW_COLUMNS} FROM ${joined} WHERE ${within} AND ${where} ORDER BY ${orderBy} LIMIT ?`,
-      ...within.values,
-      ...where.values,
-      slice.limit,
+      [...within.values, ...where.values, slice.limit],
     ).map(readRow);
   }
 

@@ -23,8 +23,9 @@ import {
   atWindow,
   dayOf,
   keyParameters,
+  perTable,
   readRow,
-  replaceSql,
+  REPLACE_SQL,
   ROW_COLUMNS,
   rowParameters,
   tableOf,
@@ -42,11 +43,15 @@ const MARKET_SQL = `SELECT id, first_ms, last_ms, named_ms, base IS ? AND quote 
 /** What {@link MARKET_SQL} finds. */
 type Market = [id: number, firstMs: number, lastMs: number, namedMs: number, isNamedSo: number];
 
+const STANDING_SQL = perTable((table) =>
+  `SELECT origin, count, revision FROM ${table} AS s WHERE ${AT_KEY}`
+);
+
 /** Reads the partitions' stream times. */
 export function readStreamTimes(db: Statements, config: StatisticsStoreConfig): StreamTimes {
   const rows = db.all(
     "SELECT partition, last_ms, whole_ms FROM stream_times WHERE partition_count = ?",
-    config.partitionCount,
+    [config.partitionCount],
   ) as [partition: number, lastMs: number, wholeMs: number | null][];
   const times = rows.map(([partition, lastMs, wholeMs]) =>
     [partition, { lastMs, wholeMs: wholeMs ?? -Infinity }] as const
@@ -68,10 +73,7 @@ export class StatisticsWrites {
     for (const [partition, { lastMs, wholeMs }] of streams.times) {
       this.db.run(
         "INSERT OR REPLACE INTO stream_times VALUES (?, ?, ?, ?)",
-        this.config.partitionCount,
-        partition,
-        lastMs,
-        wholeMs === -Infinity ? null : wholeMs,
+        [this.config.partitionCount, partition, lastMs, wholeMs === -Infinity ? null : wholeMs],
       );
     }
     const expiredBeforeMs = streams.expiredBeforeMs();
@@ -92,11 +94,9 @@ export class StatisticsWrites {
         `INSERT INTO starts VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET
            has_live = max(has_live, excluded.has_live),
            has_closed = max(has_closed, excluded.has_closed)`,
-        start,
-        Number(hasLive),
-        Number(hasClosed),
+        [start, Number(hasLive), Number(hasClosed)],
       );
-      this.db.run("INSERT OR IGNORE INTO days VALUES (?)", dayOf(start));
+      this.db.run("INSERT OR IGNORE INTO days VALUES (?)", [dayOf(start)]);
     }
     if (expiredBeforeMs > 0) this.#expire(expiredBeforeMs);
     return changedCount;
@@ -107,10 +107,7 @@ export class StatisticsWrites {
     for (const poll of records) {
       this.db.run(
         "INSERT OR REPLACE INTO polls VALUES (?, ?, ?, ?)",
-        poll.source,
-        poll.tickMs,
-        poll.outcome,
-        JSON.stringify(poll),
+        [poll.source, poll.tickMs, poll.outcome, JSON.stringify(poll)],
       );
     }
     for (const source of new Set(records.map((poll) => poll.source))) {
@@ -119,8 +116,7 @@ export class StatisticsWrites {
            AND tick_ms < (SELECT max(tick_ms) FROM polls WHERE source = ?1) - ?2
            AND tick_ms IS NOT (SELECT tick_ms FROM polls WHERE source = ?1 AND outcome = 'ok'
              ORDER BY tick_ms DESC LIMIT 1)`,
-        source,
-        POLLS_KEEP_MS,
+        [source, POLLS_KEEP_MS],
       );
     }
   }
@@ -136,16 +132,14 @@ export class StatisticsWrites {
         return false;
       }
       if (standing.table !== table) {
-        this.db.run(`DELETE FROM ${standing.table} AS s WHERE ${AT_KEY}`, ...key);
+        this.db.run(`DELETE FROM ${standing.table} AS s WHERE ${AT_KEY}`, key);
       }
     }
-    this.db.run(replaceSql(table), ...rowParameters(row, marketId));
+    this.db.run(REPLACE_SQL[table], rowParameters(row, marketId));
     if (row.startMs < firstMs || row.startMs > lastMs) {
       this.db.run(
         "UPDATE markets SET first_ms = ?, last_ms = ? WHERE id = ?",
-        Math.min(firstMs, row.startMs),
-        Math.max(lastMs, row.startMs),
-        marketId,
+        [Math.min(firstMs, row.startMs), Math.max(lastMs, row.startMs), marketId],
       );
     }
     return true;
@@ -153,20 +147,17 @@ export class StatisticsWrites {
 
   /** The market of a row, made where it is new, its base and quote brought up to date. */
   #market({ exchange, instrument, startMs, base, quote }: StoredRow): Market {
-    const known = this.db.get(MARKET_SQL, base, quote, exchange, instrument) as Market | undefined;
+    const known = this.db.get(MARKET_SQL, [base, quote, exchange, instrument]) as
+      | Market
+      | undefined;
     const isNamed = base !== null || quote !== null;
     if (known === undefined) {
       this.db.run(
         `INSERT INTO markets (exchange, instrument, base, quote, named_ms, first_ms, last_ms)
            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)`,
-        exchange,
-        instrument,
-        base,
-        quote,
-        isNamed ? startMs : -1,
-        startMs,
+        [exchange, instrument, base, quote, isNamed ? startMs : -1, startMs],
       );
-      return this.db.get(MARKET_SQL, base, quote, exchange, instrument) as Market;
+      return this.db.get(MARKET_SQL, [base, quote, exchange, instrument]) as Market;
     }
     const [id, , , namedMs, isNamedSo] = known;
     if (isNamed && (startMs > namedMs || (startMs === namedMs && isNamedSo === 0))) {
@@ -174,10 +165,7 @@ export class StatisticsWrites {
       this.db.run(
         `UPDATE markets SET base = ?1, quote = ?2, named_ms = ?3 WHERE id = ?4
            AND (?3, ifnull(?1, ''), ifnull(?2, '')) > (named_ms, ifnull(base, ''), ifnull(quote, ''))`,
-        base,
-        quote,
-        startMs,
-        id,
+        [base, quote, startMs, id],
       );
     }
     return known;
@@ -186,10 +174,9 @@ export class StatisticsWrites {
   /** The window's row, as far as {@link rank} needs it, and its table. */
   #standing(key: readonly number[]): Ranked & { table: WindowTable } | null {
     for (const table of WINDOW_TABLES) {
-      const values = this.db.get(
-        `SELECT origin, count, revision FROM ${table} AS s WHERE ${AT_KEY}`,
-        ...key,
-      ) as [string | null, number, number] | undefined;
+      const values = this.db.get(STANDING_SQL[table], key) as
+        | [string | null, number, number]
+        | undefined;
       if (values === undefined) continue;
       const [origin, count, revision] = values;
       return { table, origin: origin ?? "live", count, revision };
@@ -201,7 +188,7 @@ export class StatisticsWrites {
     return readRow(
       this.db.get(
         `SELECT ${ROW_COLUMNS} FROM ${table} AS s JOIN markets AS m ON m.id = s.market WHERE ${AT_KEY}`,
-        ...key,
+        key,
       )!,
     );
   }
@@ -210,7 +197,7 @@ export class StatisticsWrites {
   #expire(beforeMs: number): void {
     const [startMs] = this.db.get(
       "SELECT min(start) FROM starts WHERE has_live = 1 AND start < ?",
-      beforeMs,
+      [beforeMs],
     ) as [number | null];
     if (startMs === null) return;
     const day = dayOf(startMs);
@@ -219,8 +206,7 @@ export class StatisticsWrites {
       deletedCount += this.db.run(
         `DELETE FROM ${table} WHERE (day, market, start) IN (
            SELECT day, market, start FROM ${table} WHERE day = ? AND origin IS NULL LIMIT ?)`,
-        day,
-        EXPIRED_ROWS_MAX,
+        [day, EXPIRED_ROWS_MAX],
       );
     }
     if (deletedCount < EXPIRED_ROWS_MAX) this.#endDay(day);
@@ -229,15 +215,15 @@ export class StatisticsWrites {
   /** Forgets the day's starts and the markets that have no rows left. */
   #endDay(day: number): void {
     const inDay = "start >= ?1 * 86400000 AND start < (?1 + 1) * 86400000";
-    this.db.run(`UPDATE starts SET has_live = 0 WHERE ${inDay}`, day);
+    this.db.run(`UPDATE starts SET has_live = 0 WHERE ${inDay}`, [day]);
     this.db.run(
       `DELETE FROM starts WHERE ${inDay}
          AND start NOT IN (SELECT start FROM statistics WHERE day = ?1)`,
-      day,
+      [day],
     );
     this.db.run(
       "DELETE FROM days WHERE day = ? AND NOT EXISTS (SELECT 1 FROM statistics WHERE day = days.day)",
-      day,
+      [day],
     );
     const here = WINDOW_TABLES.map((table) =>
       `EXISTS (SELECT 1 FROM ${table} AS s WHERE ${atWindow("t.start", "markets.id")})`
@@ -248,7 +234,7 @@ export class StatisticsWrites {
     this.db.run(
       `UPDATE markets SET first_ms = ${end("ASC")}, last_ms = ${end("DESC")}
          WHERE first_ms < (? + 1) * 86400000`,
-      day,
+      [day],
     );
     this.db.run("DELETE FROM markets WHERE first_ms = -1");
   }

@@ -45,13 +45,18 @@ export const ROW_COLUMNS = `m.exchange, m.instrument, m.base, m.quote, s.start, 
   COLUMNS.split(", ").map((column) => `s.${column}`).join(", ")
 }`;
 
-/** Puts a row into `table`, in place of one of its window; takes {@link rowParameters}. */
-export function replaceSql(table: WindowTable): string {
+/** Per table: puts a row in, in place of one of its window; takes {@link rowParameters}. */
+export const REPLACE_SQL = perTable((table) => {
   const columns = `day, market, start, ${COLUMNS}`;
   return `INSERT OR REPLACE INTO ${table} (${columns}) VALUES (${columns.replace(/\w+/g, "?")})`;
+});
+
+/** One SQL text per table, made once: a hundred thousand runs should not make it again. */
+export function perTable(sqlOf: (table: WindowTable) => string): Record<WindowTable, string> {
+  return { statistics: sqlOf("statistics"), open_statistics: sqlOf("open_statistics") };
 }
 
-/** The values of {@link replaceSql}. */
+/** The values of {@link REPLACE_SQL}. */
 export function rowParameters(row: StoredRow, market: number): SqlValue[] {
   return [
     ...keyParameters(row.startMs, market),

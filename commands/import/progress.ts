@@ -39,7 +39,8 @@ export function showProgress(
 function showBar(what: string, total: number): Progress {
   const bar = new SingleBar({
     format: `${what} [{bar}] {percentage} % | {eta_formatted} left`,
-    hideCursor: true,
+    // Else an interrupt would be taken over, and need a permission to be passed on.
+    gracefulExit: false,
     clearOnComplete: true,
     // Asked for by name: what is printed on stdout may go to a file.
     stream: process.stderr,
