@@ -48,7 +48,8 @@ export async function readIntervals(
 
   const rows: SummarisedRow[] = [];
   let startMs = after?.startMs ?? firstNotBefore(fromMs);
-  let place = after && { ...after, startMs: after.startMs + sizeMs };
+  // After the last window that the interval can have: the next interval's first must not be passed over.
+  let place = after && { ...after, startMs: after.startMs + sizeMs - 1 };
   while (rows.length < limit && startMs < endMs) {
     const [next] = await deps.queries.statistics({
       ...filters,

@@ -133,6 +133,12 @@ Deno.test("a cursor goes on although retention has deleted its row", async () =>
   strictEqual(data.length, 1);
 });
 
+Deno.test("a page of one market's intervals begins with the window at the very start of the next one", async () => {
+  const app = await apiOf(...[0, 24].map((hour) => windowRecord("kraken:btcusd", hour, [1])));
+  const path = "/v1/statistics?interval=1d&exchange=kraken&instrument=btcusd";
+  strictEqual((await getAll(app, path, 1)).length, 2);
+});
+
 Deno.test("pages of intervals of any size hold what one page holds, and every sample once", async () => {
   const MARKETS = ["bitstamp:btcusd", "kraken:btcusd", "kraken:etheur", "okx:btcusd"];
   const window = fc.record({

@@ -202,7 +202,7 @@ function unreachable(url: URL, what: string, cause: unknown): HttpError {
   let root = cause as Error;
   while (root.cause instanceof Error) root = root.cause;
   const why = root.message.replace(/^error sending request for url \(.*?\): /, "");
-  const error = new HttpError(`${nameOf(url)}: ${what}: ${why}`, "unreachable", null, null, {
+  const error = new HttpError(`${nameOf(url)}: ${what}: ${why}`, "unreachable", {
     cause,
   });
   // A permission that is missing now is missing on every try.
