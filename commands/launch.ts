@@ -17,6 +17,9 @@ import {
   quoteForShell,
 } from "../config/permissions.ts";
 
+/** Young objects are few and short-lived here: more room for them costs memory and gains little speed. */
+const MEMORY_FLAG = "--v8-flags=--max-semi-space-size=4";
+
 /** What can be launched: the module, its first arguments, and what it needs of `main.ts`'s permissions. */
 const TARGETS: Readonly<Record<string, Target>> = {
   dev: { run: ["main.ts", "--dev"], dev: true, needs: (all) => all },
@@ -50,7 +53,9 @@ interface Target {
 export function launchCommand(target: string, config: Config, configFile: string | null): string {
   const { run, needs } = targetOf(target);
   const permissions = needs(permissionsOf(config, configFile), config);
-  return ["deno", "run", ...permissionArguments(permissions), ...run].map(quoteForShell).join(" ");
+  return ["deno", "run", MEMORY_FLAG, ...permissionArguments(permissions), ...run].map(
+    quoteForShell,
+  ).join(" ");
 }
 
 function targetOf(name: string): Target {

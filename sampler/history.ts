@@ -14,7 +14,7 @@ import { Publisher } from "./publication.ts";
 import { type Schedule, spacingMs, ticksBetween } from "./schedule.ts";
 
 /** Records of one append: enough for the log to write in bulk, some MB in memory. */
-const RECORDS_PER_APPEND = 10_000;
+const RECORDS_PER_APPEND = 2_400;
 
 /** A source whose past can be had. */
 export interface ReplayableSource extends MarketSource {
