@@ -78,9 +78,9 @@ export function redact(text: string, secrets: readonly string[]): string {
 function messageOf({ message, properties, level }: LogRecord, pretty: boolean): string {
   const text = message.map((part) => typeof part === "string" ? part : inWords(part)).join("");
   if (!pretty) return text;
-  // JSON has every property; here an error that the message leaves out would be lost.
+  // JSON has every property; here an error that the message does not tell would be lost.
   const errors = Object.values(properties).filter((value): value is Error =>
-    value instanceof Error && !message.includes(value)
+    value instanceof Error && !text.includes(value.message)
   );
   const whole = level === "error" || level === "fatal";
   return [text, ...errors.map((error) => whole ? Deno.inspect(error) : inWords(error))].join(": ");

@@ -53,6 +53,7 @@ Deno.test("configureLogging() is readable in a terminal, with a trace only for w
   const lines = await linesOf({ LOG_FORMAT: "pretty" }, false, (logger) => {
     logger.info("Listening on {url}", { url: "http://localhost:8000" });
     logger.warning("Poll failed", { error: new Error("no answer") });
+    logger.fatal("{problem}", { problem: "PORT: in use", error: new Error("PORT: in use") });
     logger.error("Stopped", { error: new Error("boom") });
   });
   match(
@@ -60,8 +61,9 @@ Deno.test("configureLogging() is readable in a terminal, with a trace only for w
     /^\d\d:\d\d:\d\d\.\d{3}\s+info\s+data-tracker sampler Listening on http:\/\/localhost:8000$/,
   );
   match(lines[1]!, /Poll failed: no answer$/);
-  match(lines[2]!, /Stopped: Error: boom$/);
-  match(lines[3]!, /at .*logging_test\.ts/);
+  match(lines[2]!, /PORT: in use$/);
+  match(lines[3]!, /Stopped: Error: boom$/);
+  match(lines[4]!, /at .*logging_test\.ts/);
 });
 
 Deno.test("configureLogging() uses colours in a terminal alone", async () => {

@@ -45,7 +45,7 @@ where it has no zone) or epoch milliseconds. Lines that are no rows are shown, c
 Works beside a running process. Windows are replaced only by such as count more samples, so an import
 can be repeated, and the order of files and lines makes no difference. Ends when all is stored.
 
-With --as-samples nothing else may run in the data directory, and each file must be in order of time.`,
+With --as-samples nothing else may run in the data directory.`,
   options,
   async run({ positionals: paths, options }, output) {
     const config = loadConfig({ dev: true });

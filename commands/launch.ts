@@ -53,7 +53,7 @@ interface Target {
 export function launchCommand(target: string, config: Config, configFile: string | null): string {
   const { run, needs } = targetOf(target);
   const permissions = needs(permissionsOf(config, configFile), config);
-  return ["deno", "run", MEMORY_FLAG, ...permissionArguments(permissions), ...run].map(
+  return ["deno", "run", ...permissionArguments(permissions), MEMORY_FLAG, ...run].map(
     quoteForShell,
   ).join(" ");
 }

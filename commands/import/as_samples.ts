@@ -18,10 +18,10 @@ import { GROUPS, partitionOf, TOPICS } from "../../topology.ts";
 import { createWriter } from "../../writer/writer.ts";
 import type { Output } from "../command.ts";
 import { sampleOf } from "./folding.ts";
-import { readRows, type RowBatch } from "./input.ts";
 import { showProgress } from "./progress.ts";
+import { readSorted } from "./reading.ts";
 import type { Ended, Report } from "./report.ts";
-import type { Row, RowLimits } from "./rows.ts";
+import type { Row } from "./rows.ts";
 import type { ImportInput } from "./windows.ts";
 
 /** Records of one append: enough for the log to write in bulk. */
@@ -33,6 +33,9 @@ const ROWS_PER_LOOK = 10_000;
 const FLUSH_INTERVAL_MS = 1000;
 /** The partitions of an empty deployment are had in a second; a process that just died keeps them for its session. */
 const CLAIM_MAX_MS = 15_000;
+
+/** Samples by what became of them. */
+type Sums = Readonly<Record<string, number>>;
 
 /** From the first sample to the last, in ms since the epoch. */
 interface Span {
@@ -53,141 +56,114 @@ export async function importAsSamples(
   output: Output,
 ): Promise<Ended> {
   const startedMs = performance.now();
+  using sorter = await readSorted(input, "time", report, output);
   // Windows close by the wall clock once nothing more comes for the grace: here that is known at once.
   let aheadMs = 0;
   const clock: Clock = { ...systemClock, nowMs: () => systemClock.nowMs() + aheadMs };
   const registry = new Registry();
   const stop = new AbortController();
   const shared = { log: engine.log, clock, random: systemRandom, registry };
+  const counting = { ...config, flushIntervalMs: FLUSH_INTERVAL_MS };
   const roles = [
-    createAggregator({ ...shared, windows: engine.windows }, {
-      ...config,
-      flushIntervalMs: FLUSH_INTERVAL_MS,
-    }),
+    createAggregator({ ...shared, windows: engine.windows }, counting),
     createWriter({ ...shared, sink: engine.store }),
   ];
   const working = Promise.all(roles.map((role) => role.run(stop.signal)));
-  const failing = working.then(() => new Promise<never>(() => {}));
-  failing.catch(() => {}); // raced below
-  try {
-    const orFailure = <T>(work: Promise<T>) => Promise.race([failing, work]);
-    const before = await orFailure(claimed(registry, config));
-    const span = await orFailure(appendAll(input, config, engine, report, output));
+  const run = async () => {
+    const before = await claimed(registry, config);
+    const span = await appendAll(sorter.sorted(), input.intervalMs, config, engine);
     aheadMs = config.graceMs;
-    const counted = async () => (await since(before, registry)).counted ?? 0;
-    const windowCount = span === null
-      ? 0
-      : await orFailure(stored({ engine, config, span, counted }, report, output));
-    const { duplicate = 0, counted: countedCount = 0, lost: _, ...rejected } = await since(
-      before,
-      registry,
-    );
-    return {
-      countedCount,
-      duplicateCount: duplicate,
-      rejected: Object.fromEntries(
-        Object.entries(rejected).map(([name, count]) => [name.replace("rejected_", ""), count]),
-      ),
-      windowCount,
-      unchangedCount: 0,
-      seconds: (performance.now() - startedMs) / 1000,
-    };
+    const counted = async () => difference(before, (await outcomes(registry)).sums);
+    using progress = showProgress("Counting", report.rowCount, output);
+    const windowCount = await stored(engine, config, span, async () => {
+      const { counted: countedCount = 0 } = await counted();
+      progress.update(countedCount);
+      return countedCount;
+    });
+    const { counted: countedCount = 0, duplicate = 0, lost: _, ...rejected } = await counted();
+    const seconds = (performance.now() - startedMs) / 1000;
+    return { countedCount, duplicateCount: duplicate, rejected, windowCount, seconds };
+  };
+  try {
+    const failing = working.then(() => new Promise<never>(() => {}));
+    return { ...await Promise.race([failing, run()]), unchangedCount: 0 };
   } finally {
     stop.abort();
     await working.catch(() => {});
   }
 }
 
-/** The samples dealt with in each partition so far, by outcome, as the aggregator's metrics have them. */
-async function outcomes(registry: Registry): Promise<Map<string, Record<string, number>>> {
-  const byPartition = new Map<string, Record<string, number>>();
+/** The samples dealt with so far, and in how many partitions, as the aggregator's metrics have them. */
+async function outcomes(registry: Registry): Promise<{ sums: Sums; partitionCount: number }> {
+  const sums: Record<string, number> = {};
+  const partitions = new Set<unknown>();
   const metric = await registry.getSingleMetric("data_tracker_aggregator_samples")?.get();
-  for (const { labels: { partition, outcome }, value } of metric?.values ?? []) {
-    const counts = byPartition.get(`${partition}`) ?? {};
-    byPartition.set(`${partition}`, { ...counts, [`${outcome}`]: value });
+  for (const { labels, value } of metric?.values ?? []) {
+    const outcome = `${labels.outcome}`.replace("rejected_", "");
+    partitions.add(labels.partition);
+    sums[outcome] = (sums[outcome] ?? 0) + value;
   }
-  return byPartition;
+  return { sums, partitionCount: partitions.size };
 }
 
-/** By outcome, how much more there is than `before`. */
-async function since(
-  before: Map<string, Record<string, number>>,
-  registry: Registry,
-): Promise<Record<string, number>> {
-  const more: Record<string, number> = {};
-  for (const [partition, counts] of await outcomes(registry)) {
-    for (const [outcome, count] of Object.entries(counts)) {
-      more[outcome] = (more[outcome] ?? 0) + count - (before.get(partition)?.[outcome] ?? 0);
-    }
-  }
-  return more;
+function difference(before: Sums, after: Sums): Sums {
+  const pairs = Object.entries(after).map(([name, sum]) => [name, sum - (before[name] ?? 0)]);
+  return Object.fromEntries(pairs);
 }
 
 /** Waits until this process has all partitions. @throws {Error} Where others keep some. */
-async function claimed(registry: Registry, config: Config) {
+async function claimed(registry: Registry, config: Config): Promise<Sums> {
   const waitMaxMs = CLAIM_MAX_MS + (config.kafka?.sessionTimeoutMs ?? 0);
   for (let waitedMs = 0;; waitedMs += LOOK_INTERVAL_MS) {
-    const before = await outcomes(registry);
-    if (before.size === config.partitionCount) return before;
+    const { sums, partitionCount } = await outcomes(registry);
+    if (partitionCount === config.partitionCount) return sums;
     if (waitedMs >= waitMaxMs) {
       throw new Error(
-        `--as-samples: only ${before.size} of ${config.partitionCount} partitions could be had in ` +
-          `${waitMaxMs / 1000} s; stop the other processes that count samples, and repeat`,
+        `--as-samples: only ${partitionCount} of ${config.partitionCount} partitions could be had ` +
+          `in ${waitMaxMs / 1000} s; stop the other processes that count samples, and repeat`,
       );
     }
     await systemClock.sleep(LOOK_INTERVAL_MS);
   }
 }
 
-/** Appends all rows; the time of the first and the last, `null` where there are none. */
+/** Appends all rows. */
 async function appendAll(
-  { paths, byteCount, limits, intervalMs }: ImportInput,
+  rows: Iterable<Row>,
+  intervalMs: number | null,
   { partitionCount }: Config,
-  engine: Engine,
-  report: Report,
-  output: Output,
-): Promise<Span | null> {
-  using progress = showProgress("Sending", byteCount, output);
-  let bytesRead = 0;
-  const files = paths.map((path) =>
-    new FileRows(path, limits, report, (count) => bytesRead += count)
-  );
+  { log }: Engine,
+): Promise<Span> {
   const span = { fromMs: Infinity, toMs: -Infinity };
   let records: NewRecord[] = [];
-  for await (const row of inOrderOfTime(files)) {
-    const sample = sampleOf(row, intervalMs);
+  for (const row of rows) {
     const key = marketOf(row);
     const partition = partitionOf(key, partitionCount);
-    records.push({ topic: TOPICS.samples, partition, key, value: encodeSample(sample) });
+    const value = encodeSample(sampleOf(row, intervalMs));
+    records.push({ topic: TOPICS.samples, partition, key, value });
     span.fromMs = Math.min(span.fromMs, row.timestampMs);
-    span.toMs = Math.max(span.toMs, row.timestampMs);
+    span.toMs = row.timestampMs;
     if (records.length < RECORDS_PER_APPEND) continue;
-    await engine.log.append(records);
+    await log.append(records);
     records = [];
-    progress.update(bytesRead);
   }
-  if (records.length > 0) await engine.log.append(records);
-  return span.toMs === -Infinity ? null : span;
+  await log.append(records);
+  return span;
 }
 
 /** Waits until all samples are counted and their windows stored and closed; how many windows there are. */
 async function stored(
-  { engine, config, span, counted }: {
-    engine: Engine;
-    config: Config;
-    span: Span;
-    counted: () => Promise<number>;
-  },
-  report: Report,
-  output: Output,
+  engine: Engine,
+  config: Config,
+  span: Span,
+  counted: () => Promise<number>,
 ): Promise<number> {
-  using progress = showProgress("Counting", report.rowCount, output);
   for (;;) {
-    const isCounted = await isDrained(engine);
-    progress.update(await counted());
-    if (isCounted) {
+    const drained = await isDrained(engine);
+    const countedCount = await counted();
+    if (drained) {
       const { windowCount, openCount, sampleCount } = await lookOver(engine, config, span);
-      if (openCount === 0 && sampleCount >= await counted()) return windowCount;
+      if (openCount === 0 && sampleCount >= countedCount) return windowCount;
     }
     await systemClock.sleep(LOOK_INTERVAL_MS);
   }
@@ -226,51 +202,4 @@ async function lookOver(
       : await store.statistics({ ...query, after: page.at(-1)! });
   }
   return { windowCount, openCount, sampleCount };
-}
-
-/** One file's rows, one after the other. */
-class FileRows {
-  row: Row | null = null;
-  #rows: readonly Row[] = [];
-  #next = 0;
-  readonly #batches: AsyncGenerator<RowBatch>;
-
-  constructor(
-    private readonly path: string,
-    limits: RowLimits,
-    private readonly report: Report,
-    onBytes: (count: number) => void,
-  ) {
-    this.#batches = readRows(path, limits, onBytes);
-  }
-
-  /** Whether the next row is at hand. */
-  step(): boolean {
-    this.row = this.#rows[this.#next++] ?? null;
-    return this.row !== null;
-  }
-
-  /** Reads on; at the end `row` stays `null`. */
-  async read(): Promise<void> {
-    while (!this.step()) {
-      const { done, value } = await this.#batches.next();
-      if (done) return;
-      this.report.note(this.path, value);
-      this.#rows = value.rows;
-      this.#next = 0;
-    }
-  }
-}
-
-/** Of the files' next rows always the earliest. */
-async function* inOrderOfTime(files: FileRows[]): AsyncGenerator<Row> {
-  await Promise.all(files.map((file) => file.read()));
-  let open = files.filter((file) => file.row !== null);
-  while (open.length > 0) {
-    const earliest = open.reduce((a, b) => b.row!.timestampMs < a.row!.timestampMs ? b : a);
-    yield earliest.row!;
-    if (earliest.step()) continue;
-    await earliest.read();
-    if (earliest.row === null) open = open.filter((file) => file !== earliest);
-  }
 }

@@ -14,7 +14,6 @@ import {
   type WindowState,
 } from "../../stats/window.ts";
 import type { Row } from "./rows.ts";
-import type { SortedRows } from "./sample_sorter.ts";
 
 /** What imported windows are called by. */
 export const IMPORT_ORIGIN = "import";
@@ -44,34 +43,34 @@ export function sampleOf(
 }
 
 /**
- * The windows of sorted rows, closed. Of the rows of one tick the first counts.
+ * The windows of rows sorted by market and time, closed. Of the rows of one tick the first counts.
  *
  * @param counts Kept up to date.
  */
 export function* foldRows(
-  sorted: Iterable<SortedRows>,
+  sorted: Iterable<Row>,
   { windowSizeMs, intervalMs }: FoldingConfig,
   counts: FoldingCounts,
 ): Generator<StatisticsRecord> {
-  for (const { exchange, instrument, pairs } of sorted) {
-    let window: WindowState | null = null;
-    for (let i = 0; i < pairs.length; i += 2) {
-      const [timestampMs, price] = [pairs[i]!, pairs[i + 1]!];
-      const sample = sampleOf({ exchange, instrument, timestampMs, price }, intervalMs);
-      if (window?.startMs !== windowStartMs(timestampMs, windowSizeMs)) {
-        if (window !== null) yield closed(window, counts);
-        window = openWindow(sample, windowSizeMs, IMPORT_ORIGIN);
-      }
-      if (isDuplicate(window, sample)) {
-        counts.duplicateCount++;
-        continue;
-      }
-      // The place among the window's own rows, so that nothing else of the import shows in the window.
-      countSample(window, sample, window.count);
-      counts.countedCount++;
+  let window: WindowState | null = null;
+  for (const row of sorted) {
+    const sample = sampleOf(row, intervalMs);
+    if (
+      window?.startMs !== windowStartMs(row.timestampMs, windowSizeMs) ||
+      window.instrument !== row.instrument || window.exchange !== row.exchange
+    ) {
+      if (window !== null) yield closed(window, counts);
+      window = openWindow(sample, windowSizeMs, IMPORT_ORIGIN);
     }
-    if (window !== null) yield closed(window, counts);
+    if (isDuplicate(window, sample)) {
+      counts.duplicateCount++;
+      continue;
+    }
+    // The place among the window's own rows, so that nothing else of the import shows in the window.
+    countSample(window, sample, window.count);
+    counts.countedCount++;
   }
+  if (window !== null) yield closed(window, counts);
 }
 
 function closed(window: WindowState, counts: FoldingCounts): StatisticsRecord {

@@ -7,11 +7,9 @@ import pRetry from "p-retry";
 import type { StatisticsRecord, StatisticsSink } from "../../ports/statistics_store.ts";
 import type { Output } from "../command.ts";
 import { type FoldingConfig, foldRows } from "./folding.ts";
-import { readRows } from "./input.ts";
 import { showProgress } from "./progress.ts";
 import type { Ended, Report } from "./report.ts";
-import type { RowLimits } from "./rows.ts";
-import { SampleSorter } from "./sample_sorter.ts";
+import { type ReadingInput, readSorted } from "./reading.ts";
 
 /** Windows written at once. */
 const WINDOWS_PER_WRITE = 2000;
@@ -19,15 +17,8 @@ const WINDOWS_PER_WRITE = 2000;
 /** While a running process writes to the store, it is locked for moments. */
 const LOCKED_RETRIES = { retries: 10, minTimeout: 50, maxTimeout: 2000 };
 
-/** What is imported. */
-export interface ImportInput extends FoldingConfig {
-  paths: readonly string[];
-  /** Of all files together; 0 where nobody knows. */
-  byteCount: number;
-  limits: RowLimits;
-  /** Where to put what memory does not hold. */
-  spillPath: string;
-}
+/** What is imported, and how. */
+export type ImportInput = ReadingInput & FoldingConfig;
 
 /**
  * Stores the windows of all rows. Nothing is stored before everything was read.
@@ -41,8 +32,7 @@ export async function importWindows(
   output: Output,
 ): Promise<Ended> {
   const startedMs = performance.now();
-  using sorter = new SampleSorter(input.spillPath);
-  await readAll(input, sorter, report, output);
+  using sorter = await readSorted(input, "market", report, output);
 
   const counts = { countedCount: 0, duplicateCount: 0, windowCount: 0 };
   let changedCount = 0;
@@ -68,21 +58,4 @@ export async function importWindows(
     unchangedCount: counts.windowCount - changedCount,
     seconds: (performance.now() - startedMs) / 1000,
   };
-}
-
-async function readAll(
-  { paths, byteCount, limits }: ImportInput,
-  sorter: SampleSorter,
-  report: Report,
-  output: Output,
-): Promise<void> {
-  using progress = showProgress("Reading", byteCount, output);
-  let bytesRead = 0;
-  for (const path of paths) {
-    for await (const batch of readRows(path, limits, (count) => bytesRead += count)) {
-      for (const row of batch.rows) sorter.add(row);
-      report.note(path, batch);
-      progress.update(bytesRead);
-    }
-  }
 }
