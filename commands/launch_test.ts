@@ -64,6 +64,6 @@ Deno.test("launchCommand() keeps a path with spaces and quotes whole", () => {
   const config = parseConfig({ SOURCES: "simulated", DATA_DIR: "/my data/it's $HOME" });
   match(
     launchCommand("dev", config, null),
-    / '--allow-write=\/my data\/it'"'"'s \$HOME' main\.ts --dev$/,
+    / '--allow-write=\/my data\/it'"'"'s \$HOME' --v8-flags=\S+ main\.ts --dev$/,
   );
 });
