@@ -4,6 +4,7 @@
  * @module
  */
 import { ConfigResourceTypes, type ITopicConfig } from "kafkajs";
+import pRetry from "p-retry";
 import { type PartitionRange, TopicMismatchError, type TopicSpec } from "../../ports/topic_log.ts";
 import type { ClusterConnection } from "./connection.ts";
 import { explain, rootOf } from "./errors.ts";
@@ -16,28 +17,42 @@ const CHECKED_SETTINGS = ["cleanup.policy", "message.timestamp.type"] as const;
 
 type Admin = ReturnType<ClusterConnection["client"]["admin"]>;
 
+/** kafkajs forgets a broker whose connection just broke, and then fails with a TypeError: it is back in a moment. */
+const FORGOTTEN_BROKER = {
+  retries: 5,
+  minTimeout: 100,
+  shouldRetry: ({ error }: { error: Error }) => error instanceof TypeError,
+};
+
 /** As {@link TopicAdmin.create}. */
 export async function createTopics(
   connection: ClusterConnection,
   specs: readonly TopicSpec[],
 ): Promise<void> {
-  await using stack = new AsyncDisposableStack();
-  const admin = connection.client.admin();
   try {
-    await admin.connect();
-    stack.defer(() => admin.disconnect());
-    const existing = new Set(await admin.listTopics());
-    const missing = specs.filter((spec) => !existing.has(spec.name));
-    if (missing.length > 0) {
-      const brokerCount = (await admin.describeCluster()).brokers.length;
-      const topics = missing.map((spec) => topicOf(spec, Math.min(REPLICA_COUNT_MAX, brokerCount)));
-      // Answers false where another process has just made them.
-      await admin.createTopics({ topics });
-    }
-    await check(admin, specs);
+    await pRetry(() => createMissing(connection, specs), FORGOTTEN_BROKER);
   } catch (error) {
     throw error instanceof TopicMismatchError ? error : explain("creating the topics", error);
   }
+}
+
+async function createMissing(
+  connection: ClusterConnection,
+  specs: readonly TopicSpec[],
+): Promise<void> {
+  await using stack = new AsyncDisposableStack();
+  const admin = connection.client.admin();
+  await admin.connect();
+  stack.defer(() => admin.disconnect());
+  const existing = new Set(await admin.listTopics());
+  const missing = specs.filter((spec) => !existing.has(spec.name));
+  if (missing.length > 0) {
+    const brokerCount = (await admin.describeCluster()).brokers.length;
+    const topics = missing.map((spec) => topicOf(spec, Math.min(REPLICA_COUNT_MAX, brokerCount)));
+    // Answers false where another process has just made them.
+    await admin.createTopics({ topics });
+  }
+  await check(admin, specs);
 }
 
 function topicOf(spec: TopicSpec, replicationFactor: number): ITopicConfig {
