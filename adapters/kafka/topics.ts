@@ -21,7 +21,7 @@ type Admin = ReturnType<ClusterConnection["client"]["admin"]>;
 const FORGOTTEN_BROKER = {
   retries: 5,
   minTimeout: 100,
-  shouldRetry: ({ error }: { error: Error }) => error instanceof TypeError,
+  shouldRetry: ({ error }: { error: Error }) => error.cause instanceof TypeError,
 };
 
 /** As {@link TopicAdmin.create}. */
@@ -30,10 +30,15 @@ export async function createTopics(
   specs: readonly TopicSpec[],
 ): Promise<void> {
   try {
-    await pRetry(() => createMissing(connection, specs), FORGOTTEN_BROKER);
+    await pRetry(() => createMissing(connection, specs).catch(retryable), FORGOTTEN_BROKER);
   } catch (error) {
     throw error instanceof TopicMismatchError ? error : explain("creating the topics", error);
   }
+}
+
+/** A TypeError is none that p-retry tries again. */
+function retryable(error: unknown): never {
+  throw error instanceof TypeError ? new Error("the broker was lost", { cause: error }) : error;
 }
 
 async function createMissing(
