@@ -110,9 +110,6 @@ async function openKafkaLog(
 ): Promise<OpenedLog> {
   // Loaded only where it is used: the embedded engine starts without it.
   const { openKafkaTopicLog } = await import("./adapters/kafka/topic_log.ts");
-  const { sasl, brokers, ...rest } = kafka;
-  const log = stack.use(
-    await openKafkaTopicLog({ ...rest, brokers: [...brokers], ...(sasl === null ? {} : { sasl }) }),
-  );
+  const log = stack.use(await openKafkaTopicLog(kafka));
   return { log, upkeep: () => Promise.resolve() };
 }

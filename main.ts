@@ -4,14 +4,15 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { loadConfig } from "./config.ts";
+import { EXIT, runCommand } from "./commands/command.ts";
+import { type Config, loadConfig } from "./config.ts";
 import { openEngine } from "./engine.ts";
 import { configureLogging } from "./logging.ts";
 import { createRoles } from "./roles/roles.ts";
 import { runRoles } from "./roles/running.ts";
 import { tickOfFiring } from "./sampler/schedule.ts";
 
-const config = loadConfig({ dev: Deno.args.includes("--dev") });
+const config = await configOfArguments();
 await configureLogging(config);
 const logger = getLogger(["data-tracker"]);
 
@@ -21,7 +22,7 @@ if (config.roles.includes("sampler") && config.intervalMs === null) {
   Deno.cron("sampler", config.schedule, () => onCron(tickOfFiring(Date.now())));
 }
 
-let exitCode = 0;
+let exitCode: number = EXIT.ok;
 try {
   await using engine = await openEngine(config);
   const { roles, tick } = await createRoles(config, engine);
@@ -29,6 +30,24 @@ try {
   await runRoles(roles, engine);
 } catch (error) {
   logger.fatal("{problem}", { problem: (error as Error).message, error });
-  exitCode = 1;
+  exitCode = EXIT.failure;
 }
 Deno.exit(exitCode);
+
+/** Shows help, or says what is wrong with the configuration, and ends; or gives the configuration. */
+async function configOfArguments(): Promise<Config> {
+  let config: Config | undefined;
+  const code = await runCommand({
+    name: "start",
+    about: `
+Runs the roles that ROLES names, all of them by default, until SIGINT or SIGTERM. Settings are
+environment variables; \`deno task config\` shows them all. \`deno task dev\` is the same with simulated
+markets unless SOURCES names others.`,
+    options: { dev: { about: "As `deno task dev`: simulated markets, and their last 24 hours" } },
+    run({ options: { dev = false } }) {
+      config = loadConfig({ dev });
+      return EXIT.ok;
+    },
+  });
+  return config ?? Deno.exit(code);
+}

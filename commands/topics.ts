@@ -64,14 +64,7 @@ export async function openLogReader(
 ): Promise<LogReader> {
   if (kafka !== null) {
     const { openKafkaTopicLog } = await import("../adapters/kafka/topic_log.ts");
-    const { brokers, sasl, ...rest } = kafka;
-    return stack.use(
-      await openKafkaTopicLog({
-        ...rest,
-        brokers: [...brokers],
-        ...(sasl === null ? {} : { sasl }),
-      }),
-    );
+    return stack.use(await openKafkaTopicLog(kafka));
   }
   const path = fileIn(dataDirectory, "log.kv");
   const kv = await openKvFile(path, TOPIC_LOG_SCHEMA_VERSION, { mustExist: true });
