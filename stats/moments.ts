@@ -59,9 +59,9 @@ export function emptyMoments(): Moments {
 
 /**
  * Counts `x` in, in place. Of numbers of one sign, mean and deviation stay within 1e-15 (relative)
- * of exact arithmetic, in whatever order and number; of both signs, the mean's error is relative to
- * the greatest. Deviations below 1e-140 lose digits, because their squares leave the range of
- * doubles.
+ * of exact arithmetic, in whatever order and number; of both signs, the deviation does, and the mean
+ * within 1e-20 of the greatest. Deviations below 1e-140 lose digits, because their squares leave the
+ * range of doubles.
  *
  * @param into The moments to change.
  * @param x Finite, |x| ≤ {@link MAGNITUDE_MAX}.
