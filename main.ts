@@ -6,10 +6,10 @@
 import { getLogger } from "@logtape/logtape";
 import { EXIT, runCommand } from "./commands/command.ts";
 import { type Config, loadConfig } from "./config.ts";
-import { openEngine } from "./engine.ts";
+import { openEngine } from "./process/engine.ts";
 import { configureLogging } from "./logging.ts";
-import { createRoles } from "./roles/roles.ts";
-import { runRoles } from "./roles/running.ts";
+import { createRoles } from "./process/roles.ts";
+import { runRoles } from "./process/running.ts";
 import { tickOfFiring } from "./sampler/schedule.ts";
 
 const config = await configOfArguments();

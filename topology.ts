@@ -35,6 +35,8 @@ export const REJECTED_HEADERS = {
   topic: "origin-topic",
   partition: "origin-partition",
   offset: "origin-offset",
+  /** The value's length, where only its beginning was kept. */
+  byteCount: "origin-bytes",
 } as const;
 
 const HOUR_MS = 3_600_000;

@@ -5,13 +5,15 @@
  *
  * @module
  */
+import { getLogger } from "@logtape/logtape";
+import { NewerSchemaError } from "../adapters/codecs/schema_version.ts";
 import { decodeStatistics } from "../adapters/codecs/statistics_codec.ts";
 import type { Claim, FetchedBatch, LogRecord, TopicLog } from "../ports/topic_log.ts";
 import { OffsetOutOfRangeError } from "../ports/topic_log.ts";
 import type { PartitionWindows } from "../ports/window_store.ts";
 import { StopPartitionError } from "../roles/partition_task.ts";
-import type { WindowState } from "../stats/window.ts";
-import { TOPICS } from "../topology.ts";
+import { marketOfWindow, type WindowState } from "../stats/window.ts";
+import { TOPICS, windowKeyOf } from "../topology.ts";
 import {
   type Checkpoint,
   decodeCheckpoint,
@@ -22,6 +24,8 @@ import {
 import { type FoldConfig, Partition } from "./partition.ts";
 import type { Rules } from "./rules.ts";
 import { deleteWindows, putWindows } from "./writing.ts";
+
+const logger = getLogger(["data-tracker", "aggregator"]);
 
 /** One fetch of a restore, in bytes: some 8,000 windows. */
 const RESTORE_BYTES = 4 * 1024 * 1024;
@@ -106,7 +110,7 @@ async function checkPosition(partition: Partition, deps: ClaimingDeps): Promise<
   try {
     batch = await deps.log.fetch(TOPICS.samples, config.partition, from, {
       byteCountMax: 1,
-      waitMaxMs: 0,
+      waitMaxMs: fingerprint === null ? 0 : RESTORE_WAIT_MS,
       signal: deps.signal,
     });
   } catch (error) {
@@ -118,20 +122,26 @@ async function checkPosition(partition: Partition, deps: ClaimingDeps): Promise<
   if (partition.nextOffset > batch.endOffset) throw recreated(partition, batch.endOffset);
   if (fingerprint === null || deps.signal.aborted) return;
   const before = batch.records[0];
-  if (
-    before === undefined || fingerprintOf(before).hash !== fingerprint.hash ||
-    before.offset !== from
-  ) {
+  if (before === undefined) {
+    throw new Error(
+      `the record at offset ${from} of ${TOPICS.samples} does not come; waiting for it`,
+    );
+  }
+  if (before.offset !== from || fingerprintOf(before).hash !== fingerprint.hash) {
     throw new StopPartitionError(
-      `the record at offset ${from} of ${TOPICS.samples} is not the one that was counted: was the topic deleted and made again? Delete the group's offsets to start over`,
+      `the record at offset ${from} of ${TOPICS.samples} is not the one that was counted: was the topic deleted and made again? ${START_OVER}`,
     );
   }
 }
 
+/** What an operator can do about a log that is another than the one counted. */
+const START_OVER =
+  "To start over, delete the topics samples and statistics, the group's offsets and the data directory";
+
 /** The log is not the one that was counted. */
 export function recreated(partition: Partition, endOffset: number): StopPartitionError {
   return new StopPartitionError(
-    `the committed offset ${partition.nextOffset} is past the end (${endOffset}) of ${TOPICS.samples}: was the topic deleted and made again? Delete the group's offsets to start over`,
+    `the committed offset ${partition.nextOffset} is past the end (${endOffset}) of ${TOPICS.samples}: was the topic deleted and made again? ${START_OVER}`,
   );
 }
 
@@ -196,14 +206,15 @@ async function restore(
     partition.cache.shrink();
   };
   for await (const record of statisticsTail(partition, committed, deps)) {
-    const { window } = decodeStatistics(record.value);
+    const window = windowOf(record, partition);
+    if (window === null) continue;
     partition.statisticsThrough = Math.max(partition.statisticsThrough, record.offset);
-    if (committed === null) resumeAfter(partition, window);
+    if (committed === null) remember(partition, window, record);
     // A later record must replace an earlier one that was kept, even if itself it need not be.
     if (!isKept(partition, window) && !partition.places.has(window.startMs)) continue;
     // A window's first place is where it is found first: nothing before it is needed again.
     if (!partition.places.has(window.startMs)) partition.places.set(window.startMs, record.offset);
-    gathered.set(record.key!, window);
+    gathered.set(windowKeyOf(marketOfWindow(window), window.startMs), window);
     if (gathered.size >= RESTORE_BATCH) await flush();
   }
   await flush();
@@ -214,13 +225,27 @@ async function restore(
   });
 }
 
-/**
- * Rule 6, without a commit: whatever `statistics` shows was committed together with the position
- * after it, so every sample up to the last one counted has been dealt with.
- */
-function resumeAfter(partition: Partition, window: WindowState): void {
-  partition.nextOffset = Math.max(partition.nextOffset, window.throughOffset + 1);
+/** The window of a record; `null` where it is none: the writer sets it aside, and it must not be in the way here. */
+function windowOf(record: LogRecord, partition: Partition): WindowState | null {
+  try {
+    return decodeStatistics(record.value).window;
+  } catch (error) {
+    if (error instanceof NewerSchemaError) throw new StopPartitionError(error.message);
+    if (!(error instanceof TypeError)) throw error;
+    logger.warn("Partition {partition}: passed over offset {offset} of statistics: {problem}", {
+      partition: partition.config.partition,
+      offset: record.offset,
+      problem: error.message,
+    });
+    return null;
+  }
+}
+
+/** Rule 6, without a commit: stream time and arrival are what the windows show, and each knows what it has counted. */
+function remember(partition: Partition, window: WindowState, record: LogRecord): void {
+  partition.dealtThrough = Math.max(partition.dealtThrough, window.throughOffset);
   partition.streamMs = Math.max(partition.streamMs ?? 0, window.closeMs);
+  partition.arrivalMs = Math.max(partition.arrivalMs ?? 0, record.appendMs);
 }
 
 async function* statisticsTail(
@@ -257,7 +282,7 @@ async function* statisticsTail(
 
 function unreachable(offset: number, through: number, cause?: unknown): StopPartitionError {
   return new StopPartitionError(
-    `the windows up to offset ${through} of ${TOPICS.statistics} cannot be read back from offset ${offset}: was the topic deleted, made again or cut short?`,
+    `the windows up to offset ${through} of ${TOPICS.statistics} cannot be read back from offset ${offset}: was the topic deleted, made again or cut short? SKIP_LOST=yes goes on with what is left`,
     { cause },
   );
 }

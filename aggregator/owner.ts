@@ -26,9 +26,8 @@ const FETCH_BYTES = 1024 * 1024;
 const FETCH_WAIT_MS = 1000;
 /** While stream time is in the past, whatever was caught up with is published this often, in ms. */
 const CATCHING_UP_FLUSH_MS = 1000;
-/** Dirty windows or rejected records that make a checkpoint due: what one transaction carries at most. */
+/** Dirty windows that make a checkpoint due: what one transaction carries at most. */
 const DIRTY_MAX = 50_000;
-const REJECTIONS_MAX = 2_000;
 
 /** What an owner works with. */
 export interface OwnerDeps {
@@ -108,9 +107,10 @@ class Owner {
       }
     }
     partition.fold(batch.records, batch.nextOffset);
-    deps.observe(partition, { kind: "folded", lag: batch.endOffset - batch.nextOffset });
+    partition.cache.shrink();
+    deps.observe(partition, { kind: "folded", lag: batch.endOffset - partition.nextOffset });
     // An answer cut short by the signal says nothing of the end.
-    const caughtUp = batch.nextOffset >= batch.endOffset && !signal.aborted;
+    const caughtUp = partition.nextOffset >= batch.endOffset && !signal.aborted;
     const idleness = { nowMs: deps.clock.nowMs(), caughtUp };
     if (this.#isCheckpointDue(idleness)) await this.#checkpoint(idleness);
   }
@@ -146,7 +146,7 @@ class Owner {
   #isCheckpointDue(idleness: { nowMs: number; caughtUp: boolean }): boolean {
     const { partition, config } = this;
     if (partition.cache.dirty.size >= this.#dirtyMax) return true;
-    if (partition.rejections.length >= REJECTIONS_MAX) return true;
+    if (partition.isFull) return true;
     if (partition.changed) {
       const sinceMs = idleness.nowMs - this.#checkpointedMs;
       if (sinceMs >= config.flushIntervalMs) return true;

@@ -16,9 +16,15 @@ import {
   type WindowState,
 } from "../stats/window.ts";
 import { partitionOf } from "../topology.ts";
-import type { Counters, Fingerprint, FirstPlaces } from "./checkpoint.ts";
+import { type Counters, type Fingerprint, fingerprintOf, type FirstPlaces } from "./checkpoint.ts";
 import type { Rules, WindowTimes } from "./rules.ts";
 import { WindowCache } from "./window_cache.ts";
+
+/** Open window starts that make a checkpoint due: with as many kept ones their places fit into one value on disk. */
+const OPEN_STARTS_MAX = 1_000;
+/** Rejected records that make a checkpoint due: they are held whole. */
+const REJECTIONS_MAX = 2_000;
+const REJECTION_BYTES_MAX = 16 * 1024 * 1024;
 
 /** Why a sample was refused: the words in `rejected` and in the counters. */
 export type RejectReason = "malformed" | "skew" | "partition" | "sealed" | "late";
@@ -53,8 +59,12 @@ export class Partition {
   streamMs: number | null = null;
   arrivalMs: number | null = null;
   statisticsThrough = -1;
-  #last: LogRecord | null = null;
-  #fingerprint: Fingerprint | null = null;
+  /** Tells the last record folded. */
+  fingerprint: Fingerprint | null = null;
+  /** Without a commit: offsets through this one were dealt with in an earlier life. */
+  dealtThrough = -1;
+  /** Bytes of the values in {@link rejections}. */
+  rejectionByteCount = 0;
   /** The offset as of the last checkpoint. */
   committedOffset = -1;
 
@@ -67,33 +77,38 @@ export class Partition {
     return this.nextOffset !== this.committedOffset || this.cache.dirty.size > 0;
   }
 
-  /** The last record folded, or what the checkpoint remembered of it. */
-  get lastRecord(): LogRecord | null {
-    return this.#last;
-  }
-
-  get fingerprint(): Fingerprint | null {
-    return this.#fingerprint;
-  }
-
-  set fingerprint(fingerprint: Fingerprint | null) {
-    this.#fingerprint = fingerprint;
-    this.#last = null;
-  }
-
-  /** Folds records in offset order. The windows they need must be in the cache, if they exist. */
+  /**
+   * Folds records in offset order. The windows they need must be in the cache, if they exist. Stops
+   * early where too many window starts are open: then {@link isFull}, and the rest is for after a checkpoint.
+   */
   fold(records: readonly LogRecord[], nextOffset: number): void {
+    let last: LogRecord | undefined;
     for (const record of records) {
+      if (this.isFull) break;
       const decoded = decodeSample(record.value);
       if (isMalformed(decoded)) this.#reject(record, "malformed", decoded.malformed);
       else this.#count(record, decoded);
+      last = record;
     }
-    const last = records.at(-1);
     if (last !== undefined) {
-      this.#last = last;
+      this.fingerprint = fingerprintOf(last);
       this.arrivalMs = last.appendMs;
     }
-    this.nextOffset = nextOffset;
+    this.nextOffset = last === records.at(-1)
+      ? nextOffset
+      : (last?.offset ?? this.nextOffset - 1) + 1;
+  }
+
+  /** Whether a checkpoint must come before more is folded. */
+  get isFull(): boolean {
+    return this.openStarts.size >= OPEN_STARTS_MAX ||
+      this.rejections.length >= REJECTIONS_MAX || this.rejectionByteCount >= REJECTION_BYTES_MAX;
+  }
+
+  /** After a checkpoint has published them. */
+  forgetRejections(): void {
+    this.rejections.length = 0;
+    this.rejectionByteCount = 0;
   }
 
   /** The windows that these records belong to and that may be on disk only. */
@@ -138,10 +153,12 @@ export class Partition {
     const startMs = windowStartMs(timeMs, config.windowSizeMs);
     const endMs = startMs + config.windowSizeMs;
     if (rules.isSealed(endMs, streamMs, config)) {
+      if (record.offset <= this.dealtThrough) return;
       return this.#reject(record, "sealed", "the sample's window is sealed");
     }
     const market = marketOf(sample);
     let window = this.cache.get(startMs, market);
+    if (window !== undefined && record.offset <= window.throughOffset) return;
     if (window !== undefined && isDuplicate(window, sample)) {
       this.counters.duplicate++;
       return;
@@ -174,7 +191,10 @@ export class Partition {
   }
 
   #reject(record: LogRecord, reason: RejectReason, detail: string): void {
-    this.rejections.push({ record, reason, detail });
+    // A copy: the value may be a view into the whole answer that brought it.
+    const value = record.value?.slice() ?? null;
+    this.rejections.push({ record: { ...record, value }, reason, detail });
+    this.rejectionByteCount += value?.length ?? 0;
     this.counters.rejected[reason] = (this.counters.rejected[reason] ?? 0) + 1;
   }
 }

@@ -11,15 +11,15 @@ import { encodeStatistics } from "../adapters/codecs/statistics_codec.ts";
 import type { Claim, NewRecord } from "../ports/topic_log.ts";
 import type { PartitionRow, PartitionWindows, WindowKey } from "../ports/window_store.ts";
 import { marketOfWindow, type WindowState } from "../stats/window.ts";
-import { REJECTED_HEADERS, TOPICS, windowKeyOf } from "../topology.ts";
+import { setAside } from "../roles/rejected.ts";
+import { TOPICS, windowKeyOf } from "../topology.ts";
 import {
   type Checkpoint,
   encodeCheckpoint,
   encodeFirstPlaces,
-  fingerprintOf,
   type FirstPlaces,
 } from "./checkpoint.ts";
-import type { Partition, Rejection } from "./partition.ts";
+import type { Partition } from "./partition.ts";
 
 /** Whether, and by what clock, windows may be closed although no later sample came. */
 export interface Idleness {
@@ -91,11 +91,13 @@ export async function writeCheckpoint(
     new Set(dirty.map((window) => window.startMs)),
     partition.statisticsThrough,
   );
-  await saveWindows(shelf, dirty, checkpointId, places);
+  await saveWindows(shelf, dirty, checkpointId, keptPlaces(partition));
 
   const records = [
     ...dirty.map((window) => publish(partition, window)),
-    ...rejections.map((rejection) => setAside(partition, rejection)),
+    ...rejections.map((rejection) =>
+      setAside({ ...rejection, topic: TOPICS.samples, partition: partition.config.partition })
+    ),
   ];
   let checkpoint!: Checkpoint;
   await claim.commit({
@@ -109,9 +111,8 @@ export async function writeCheckpoint(
 
   partition.checkpointId = checkpointId;
   partition.statisticsThrough = checkpoint.statisticsThrough;
-  partition.fingerprint = checkpoint.fingerprint;
   partition.committedOffset = partition.nextOffset;
-  rejections.length = 0;
+  partition.forgetRejections();
   cache.markClean();
   await forgetSealed(partition, shelf);
   cache.shrink();
@@ -149,16 +150,18 @@ export async function putWindows(
   }
 }
 
+/** The places that a later owner needs: not those of window starts that are over. */
+function keptPlaces(partition: Partition): FirstPlaces {
+  return new Map([...partition.places].filter(([startMs]) => !partition.isOver(startMs)));
+}
+
 function checkpointOf(
   partition: Partition,
   checkpointId: string,
   lastOffset: number | undefined,
 ): Checkpoint {
-  const { config, streamMs, arrivalMs, counters, lastRecord } = partition;
+  const { config, streamMs, arrivalMs, counters } = partition;
   const statisticsThrough = lastOffset ?? partition.statisticsThrough;
-  const kept: FirstPlaces = new Map(
-    [...partition.places].filter(([startMs]) => !partition.isOver(startMs)),
-  );
   return {
     checkpointId,
     streamMs,
@@ -166,8 +169,8 @@ function checkpointOf(
     counters,
     partitionCount: config.partitionCount,
     windowSizeMs: config.windowSizeMs,
-    fingerprint: lastRecord === null ? partition.fingerprint : fingerprintOf(lastRecord),
-    restoreFrom: partition.rules.restoreFrom(kept, statisticsThrough),
+    fingerprint: partition.fingerprint,
+    restoreFrom: partition.rules.restoreFrom(keptPlaces(partition), statisticsThrough),
     statisticsThrough,
   };
 }
@@ -178,23 +181,6 @@ function publish(partition: Partition, window: WindowState): NewRecord {
     partition: partition.config.partition,
     key: windowKeyOf(marketOfWindow(window), window.startMs),
     value: encodeStatistics(window, partition.streamMs ?? window.closeMs),
-  };
-}
-
-function setAside(partition: Partition, { record, reason, detail }: Rejection): NewRecord {
-  return {
-    topic: TOPICS.rejected,
-    partition: partition.config.partition,
-    key: record.key ?? "",
-    value: record.value ?? new Uint8Array(),
-    headers: {
-      ...record.headers,
-      [REJECTED_HEADERS.reason]: reason,
-      [REJECTED_HEADERS.detail]: detail,
-      [REJECTED_HEADERS.topic]: TOPICS.samples,
-      [REJECTED_HEADERS.partition]: `${partition.config.partition}`,
-      [REJECTED_HEADERS.offset]: `${record.offset}`,
-    },
   };
 }
 

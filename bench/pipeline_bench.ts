@@ -10,7 +10,7 @@ import { encodeSample } from "../adapters/codecs/sample_codec.ts";
 import { systemClock as clock, systemRandom as random } from "../adapters/system_clock.ts";
 import { createAggregator } from "../aggregator/aggregator.ts";
 import { parseConfig } from "../config.ts";
-import { openEngine } from "../engine.ts";
+import { openEngine } from "../process/engine.ts";
 import type { NewRecord } from "../ports/topic_log.ts";
 import { GROUPS, partitionOf, TOPICS } from "../topology.ts";
 import { createWriter } from "../writer/writer.ts";

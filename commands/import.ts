@@ -7,7 +7,7 @@ import { fileIn } from "../adapters/deno_kv/data_directory.ts";
 import { SqliteStatisticsStore } from "../adapters/sqlite/statistics_store.ts";
 import { type Config, loadConfig } from "../config.ts";
 import { formatDuration, parseDuration } from "../config/duration.ts";
-import { openEngine } from "../engine.ts";
+import { openEngine } from "../process/engine.ts";
 import { configureLogging } from "../logging.ts";
 import { isTickMs } from "../stats/sample.ts";
 import { type Command, EXIT, type Output, runCommand, UsageError } from "./command.ts";

@@ -1,7 +1,7 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert";
 import { encodeSample } from "../adapters/codecs/sample_codec.ts";
 import { parseConfig } from "../config.ts";
-import { openEngine } from "../engine.ts";
+import { openEngine } from "../process/engine.ts";
 import { GROUPS, TOPICS } from "../topology.ts";
 import { outputOf } from "../tests/command_output.ts";
 import { topicsCommand } from "./topics.ts";

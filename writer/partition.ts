@@ -19,8 +19,9 @@ import {
   OffsetOutOfRangeError,
   type TopicLog,
 } from "../ports/topic_log.ts";
+import { setAside } from "../roles/rejected.ts";
 import { StopPartitionError } from "../roles/partition_task.ts";
-import { REJECTED_HEADERS, TOPICS } from "../topology.ts";
+import { TOPICS } from "../topology.ts";
 import { storable } from "./storable.ts";
 
 /** One fetch, in bytes: some 2,000 windows. */
@@ -178,7 +179,9 @@ class PartitionWriter {
           throw new StopPartitionError(`${topic}, offset ${record.offset}: ${error.message}`);
         }
         if (!(error instanceof TypeError)) throw error;
-        poison.push(this.#setAside(topic, record, error.message));
+        const { partition } = this;
+        const detail = error.message;
+        poison.push(setAside({ topic, partition, record, reason: "malformed", detail }));
       }
     }
     if (poison.length > 0) {
@@ -186,23 +189,6 @@ class PartitionWriter {
       this.deps.observe({ kind: "rejected", topic, count: poison.length });
     }
     return decoded;
-  }
-
-  #setAside(topic: string, record: LogRecord, detail: string): NewRecord {
-    return {
-      topic: TOPICS.rejected,
-      partition: this.partition,
-      key: record.key ?? "",
-      value: record.value ?? new Uint8Array(),
-      headers: {
-        ...record.headers,
-        [REJECTED_HEADERS.reason]: "malformed",
-        [REJECTED_HEADERS.detail]: detail,
-        [REJECTED_HEADERS.topic]: topic,
-        [REJECTED_HEADERS.partition]: `${this.partition}`,
-        [REJECTED_HEADERS.offset]: `${record.offset}`,
-      },
-    };
   }
 }
 

@@ -9,7 +9,7 @@ import { encodeSample } from "../../adapters/codecs/sample_codec.ts";
 import { systemClock, systemRandom } from "../../adapters/system_clock.ts";
 import { createAggregator } from "../../aggregator/aggregator.ts";
 import type { Config } from "../../config.ts";
-import type { Engine } from "../../engine.ts";
+import type { Engine } from "../../process/engine.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { NewRecord } from "../../ports/topic_log.ts";
 import { marketOf } from "../../stats/sample.ts";

@@ -1,7 +1,7 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
 import type { StatisticsRow } from "../../ports/statistics_store.ts";
 import { parseConfig } from "../../config.ts";
-import { openEngine } from "../../engine.ts";
+import { openEngine } from "../../process/engine.ts";
 import { outputOf } from "../../tests/command_output.ts";
 import { importCommand } from "../import.ts";
 

@@ -148,6 +148,7 @@ recordedTest(
     const lastHours = rows.filter((row) => new Date(row.startMs).getUTCHours() >= 17);
     deepStrictEqual(lastHours, []);
     const partial = rows.filter((row) => new Date(row.startMs).getUTCHours() === 16);
+    strictEqual(partial.length, 4);
     ok(partial.every((row) => row.tickCount < 60), "the hour of the hole has lowered coverage");
   },
 );

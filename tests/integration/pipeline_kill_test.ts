@@ -8,7 +8,7 @@ import { deepStrictEqual, ok } from "node:assert";
 import { encodeSample } from "../../adapters/codecs/sample_codec.ts";
 import { systemClock as clock } from "../../adapters/system_clock.ts";
 import { parseConfig } from "../../config.ts";
-import { openEngine } from "../../engine.ts";
+import { openEngine } from "../../process/engine.ts";
 import type { NewRecord } from "../../ports/topic_log.ts";
 import { summarise } from "../../stats/moments.ts";
 import { GROUPS, partitionOf, TOPICS } from "../../topology.ts";

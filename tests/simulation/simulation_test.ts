@@ -1,4 +1,4 @@
-import { ok } from "node:assert";
+import { AssertionError } from "node:assert";
 import { PLANTED_BUGS } from "./planted_bugs.ts";
 import { simulate } from "./simulation.ts";
 
@@ -23,7 +23,8 @@ for (const [name, bugs] of Object.entries(PLANTED_BUGS)) {
       try {
         await simulate(seed, bugs);
       } catch (error) {
-        ok(error instanceof Error);
+        // A bug that breaks the harness is not found.
+        if (!(error instanceof AssertionError)) throw error;
         await test.step(`seed ${seed}: ${error.message.split("\n")[0]}`, () => {});
         return;
       }

@@ -10,7 +10,7 @@ import { systemClock as clock, systemRandom as random } from "../adapters/system
 import { createAggregator } from "../aggregator/aggregator.ts";
 import { createApiRole } from "../api/role.ts";
 import type { Config } from "../config.ts";
-import type { Engine } from "../engine.ts";
+import type { Engine } from "./engine.ts";
 import type { Role } from "../ports/role.ts";
 import { isReplayable, playHistory } from "../sampler/history.ts";
 import { createSampler, type Sampler } from "../sampler/sampler.ts";
@@ -20,6 +20,9 @@ import { VERSION } from "../version.ts";
 const HOUR_MS = 3_600_000;
 /** What a fresh `deno task dev` has to show, in ms of simulated past. */
 const PAST_MS = 24 * HOUR_MS;
+
+/** Under which name the state store remembers whether the past was played whole. */
+const PAST_STATE = "past";
 
 /** The roles of one process. */
 export interface Roles {
@@ -37,7 +40,9 @@ export async function createRoles(config: Config, engine: Engine): Promise<Roles
     ? { cron: config.schedule }
     : { intervalMs: config.intervalMs };
   const sources = config.roles.includes("sampler") ? createSources(config) : [];
-  const isFresh = config.dev && await engine.isEmpty();
+  // A first start that was cut short plays the past again: ticks that were counted are known.
+  const isFresh = config.dev &&
+    (await engine.isEmpty() || await state.read(PAST_STATE) === "playing");
 
   let sampler: Sampler | null = null;
   let isPastPlayed = false;
@@ -70,7 +75,10 @@ export async function createRoles(config: Config, engine: Engine): Promise<Roles
     if (isFresh && past !== undefined) {
       const nowMs = clock.nowMs();
       const range = { fromMs: nowMs - PAST_MS, toMs: nowMs + 1 };
+      await state.write(PAST_STATE, "playing");
       const played = await playHistory(log, past, { ...config, schedule, ...range }, signal);
+      if (signal.aborted) return;
+      await state.write(PAST_STATE, "played");
       const durationMs = clock.nowMs() - nowMs;
       getLogger(["data-tracker"]).info(
         "Played the last 24 simulated hours: {sampleCount} samples of {tickCount} ticks ({durationMs} ms)",

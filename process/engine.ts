@@ -4,19 +4,22 @@
  *
  * @module
  */
-import { openDataDirectory } from "./adapters/deno_kv/data_directory.ts";
-import { openKvFile } from "./adapters/deno_kv/kv_file.ts";
-import { openTopicLog, TOPIC_LOG_SCHEMA_VERSION } from "./adapters/deno_kv/topic_log.ts";
-import { openWindowStore, WINDOW_STORE_SCHEMA_VERSION } from "./adapters/deno_kv/window_store.ts";
-import { FileStateStore } from "./adapters/file_state_store.ts";
-import { SqliteStatisticsStore } from "./adapters/sqlite/statistics_store.ts";
-import { systemClock } from "./adapters/system_clock.ts";
-import type { Config } from "./config.ts";
-import type { StateStore } from "./ports/state_store.ts";
-import type { StatisticsQueries, StatisticsSink } from "./ports/statistics_store.ts";
-import type { TopicAdmin, TopicLog } from "./ports/topic_log.ts";
-import type { WindowStore } from "./ports/window_store.ts";
-import { TOPICS, topicSpecs } from "./topology.ts";
+import { getLogger } from "@logtape/logtape";
+import { openDataDirectory } from "../adapters/deno_kv/data_directory.ts";
+import { openKvFile } from "../adapters/deno_kv/kv_file.ts";
+import { openTopicLog, TOPIC_LOG_SCHEMA_VERSION } from "../adapters/deno_kv/topic_log.ts";
+import { openWindowStore, WINDOW_STORE_SCHEMA_VERSION } from "../adapters/deno_kv/window_store.ts";
+import { FileStateStore } from "../adapters/file_state_store.ts";
+import { SqliteStatisticsStore } from "../adapters/sqlite/statistics_store.ts";
+import { systemClock } from "../adapters/system_clock.ts";
+import type { Config } from "../config.ts";
+import type { StateStore } from "../ports/state_store.ts";
+import type { StatisticsQueries, StatisticsSink } from "../ports/statistics_store.ts";
+import type { TopicAdmin, TopicLog } from "../ports/topic_log.ts";
+import type { WindowStore } from "../ports/window_store.ts";
+import { TOPICS, topicSpecs } from "../topology.ts";
+
+const logger = getLogger(["data-tracker"]);
 
 /** How often the embedded engine tidies up, in ms: compaction and retention. */
 const MAINTENANCE_INTERVAL_MS = 5 * 60_000;
@@ -85,7 +88,15 @@ export async function openEngine(config: Config): Promise<Engine> {
     async maintain(signal) {
       while (!signal.aborted) {
         await systemClock.sleep(MAINTENANCE_INTERVAL_MS, signal);
-        if (!signal.aborted) await upkeep(signal);
+        if (signal.aborted) return;
+        try {
+          await upkeep(signal);
+        } catch (error) {
+          // Nothing is lost but tidiness; what is wrong for good shows where records are written.
+          logger.warn("Upkeep of the log failed, trying again later: {problem}", {
+            problem: (error as Error).message,
+          });
+        }
       }
     },
     [Symbol.asyncDispose]: () => all.disposeAsync(),
@@ -109,7 +120,7 @@ async function openKafkaLog(
   stack: AsyncDisposableStack,
 ): Promise<OpenedLog> {
   // Loaded only where it is used: the embedded engine starts without it.
-  const { openKafkaTopicLog } = await import("./adapters/kafka/topic_log.ts");
+  const { openKafkaTopicLog } = await import("../adapters/kafka/topic_log.ts");
   const log = stack.use(await openKafkaTopicLog(kafka));
   return { log, upkeep: () => Promise.resolve() };
 }

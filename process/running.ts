@@ -4,7 +4,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { Engine } from "../engine.ts";
+import type { Engine } from "./engine.ts";
 import type { Role } from "../ports/role.ts";
 
 /** A container is killed 10 s after SIGTERM: by then everything must be flushed, committed and closed. */
