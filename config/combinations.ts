@@ -23,6 +23,9 @@ const KAFKA_SETTINGS = [
   "SESSION_TIMEOUT",
 ] as const satisfies readonly SettingName[];
 
+/** Windows of one market that are open or may be amended: their places must fit into one value on disk. */
+const KEPT_WINDOWS_MAX = 1_000;
+
 const COMBINATIONS: readonly Combination[] = [
   {
     settings: ["ROLES", "SOURCES"],
@@ -100,6 +103,16 @@ const COMBINATIONS: readonly Combination[] = [
           `${
             formatDuration(kept.retentionMs)
           }, for which topic ${kept.name} keeps what a restart needs`;
+    },
+  },
+  {
+    settings: ["WINDOW", "GRACE", "AMEND_FOR"],
+    problem({ WINDOW, GRACE, AMEND_FOR }) {
+      const count = Math.ceil((WINDOW + GRACE + AMEND_FOR) / WINDOW);
+      return count <= KEPT_WINDOWS_MAX
+        ? null
+        : `WINDOW=${formatDuration(WINDOW)} with GRACE and AMEND_FOR keeps ${count} windows of ` +
+          `each market: at most ${KEPT_WINDOWS_MAX} can be kept; lengthen WINDOW or shorten AMEND_FOR`;
     },
   },
   {
