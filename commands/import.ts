@@ -77,7 +77,11 @@ async function throughPipeline(
   report: Report,
   output: Output,
 ): Promise<Ended> {
-  await using engine = await openEngine(config);
+  await using engine = await openEngine({
+    ...config,
+    // Else old history would be deleted as it comes.
+    keepStatisticsMs: null,
+  });
   return await importAsSamples(input, config, engine, report, output);
 }
 

@@ -41,6 +41,8 @@ type Sums = Readonly<Record<string, number>>;
 interface Span {
   fromMs: number;
   toMs: number;
+  /** How many samples were sent. */
+  rowCount: number;
 }
 
 /**
@@ -76,9 +78,9 @@ export async function importAsSamples(
     const counted = async () => difference(before, (await outcomes(registry)).sums);
     using progress = showProgress("Counting", report.rowCount, output);
     const windowCount = await stored(engine, config, span, async () => {
-      const { counted: countedCount = 0 } = await counted();
-      progress.update(countedCount);
-      return countedCount;
+      const sums = await counted();
+      progress.update(sums.counted ?? 0);
+      return sums;
     });
     const { counted: countedCount = 0, duplicate = 0, lost: _, ...rejected } = await counted();
     const seconds = (performance.now() - startedMs) / 1000;
@@ -134,7 +136,7 @@ async function appendAll(
   { partitionCount }: Config,
   { log }: Engine,
 ): Promise<Span> {
-  const span = { fromMs: Infinity, toMs: -Infinity };
+  const span = { fromMs: Infinity, toMs: -Infinity, rowCount: 0 };
   let records: NewRecord[] = [];
   for (const row of rows) {
     const key = marketOf(row);
@@ -143,6 +145,7 @@ async function appendAll(
     records.push({ topic: TOPICS.samples, partition, key, value });
     span.fromMs = Math.min(span.fromMs, row.timestampMs);
     span.toMs = row.timestampMs;
+    span.rowCount++;
     if (records.length < RECORDS_PER_APPEND) continue;
     await log.append(records);
     records = [];
@@ -156,12 +159,15 @@ async function stored(
   engine: Engine,
   config: Config,
   span: Span,
-  counted: () => Promise<number>,
+  counted: () => Promise<Sums>,
 ): Promise<number> {
   for (;;) {
     const drained = await isDrained(engine);
-    const countedCount = await counted();
-    if (drained) {
+    const sums = await counted();
+    const { counted: countedCount = 0 } = sums;
+    // The position moves a moment before the metrics know.
+    const dealtCount = Object.values(sums).reduce((sum, count) => sum + count, 0);
+    if (drained && dealtCount >= span.rowCount) {
       const { windowCount, openCount, sampleCount } = await lookOver(engine, config, span);
       if (openCount === 0 && sampleCount >= countedCount) return windowCount;
     }
