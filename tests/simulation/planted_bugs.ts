@@ -39,5 +39,6 @@ export const PLANTED_BUGS: Readonly<Record<string, Bugs>> = {
     },
   },
   "a failed commit taken for one that happened": { failureTakenForSuccess: true },
+  "a store that keeps the last instead of the greater revision": { storeKeepsLast: true },
   "two tasks of one process on one disk": { twoTasksOneDisk: true },
 };

@@ -7,6 +7,9 @@
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert";
 import { Registry } from "prom-client";
+import { MemoryStatisticsStore } from "../../adapters/memory/statistics_store.ts";
+import type { StatisticsRecord, StatisticsSink } from "../../ports/statistics_store.ts";
+import { createWriter } from "../../writer/writer.ts";
 import { createAggregator } from "../../aggregator/aggregator.ts";
 import { RULES, type Rules } from "../../aggregator/rules.ts";
 import { encodeSample } from "../../adapters/codecs/sample_codec.ts";
@@ -26,6 +29,8 @@ import { Dice, type Process, World } from "./world.ts";
 /** Bugs to plant: in the ports, or in the protocol's rules. */
 export interface Bugs extends PortBugs {
   rules?: Partial<Rules>;
+  /** The store keeps the record written last in the place of the greater revision. */
+  storeKeepsLast?: boolean;
 }
 
 const PARTITION_COUNT = 2;
@@ -58,6 +63,12 @@ interface Member extends Process {
   wakeMs: number;
 }
 
+/** A process that writes what is published into the one store. */
+interface Writer extends Process {
+  log: SimulatedLog;
+  wakeMs: number;
+}
+
 /** Plays the history of `seed`; throws where it ends otherwise than the oracle says. */
 export async function simulate(seed: number, bugs: Bugs = {}): Promise<void> {
   await new Simulation(seed, bugs).play();
@@ -71,6 +82,10 @@ class Simulation {
   readonly #members: Member[] = [];
   readonly #cacheWindowCountMax: number;
   readonly #writeCountMax: number;
+  readonly #writers: Writer[] = [];
+  /** Windows as the store has them, by key: their revisions. */
+  readonly #stored = new Map<string, number>();
+  readonly #store = new MemoryStatisticsStore({ ...CONFIG, keepMs: null });
   readonly #sent: Sample[] = [];
   /** Who the group says owns each partition. */
   readonly #assigned: (Member | null)[] = Array.from({ length: PARTITION_COUNT }, () => null);
@@ -96,8 +111,12 @@ class Simulation {
   }
 
   async play(): Promise<void> {
+    for (let i = 0; i < 2; i++) this.#writers.push(this.#startWriter());
     await this.#world.pass(0);
-    for (let i = 0; i < PARTITION_COUNT; i++) this.#assign(i, this.#members[i % 3]!);
+    for (let i = 0; i < PARTITION_COUNT; i++) {
+      this.#assign(i, this.#members[i % 3]!);
+      this.#writers[0]!.log.membership!.give(i);
+    }
     const stepCount = 120 + this.#dice.below(200);
     for (let i = 0; i < stepCount; i++) {
       await this.#step();
@@ -110,8 +129,60 @@ class Simulation {
     }
     for (const member of this.#members) member.stop.abort();
     await this.#drain(60);
-    for (const member of this.#members) member.state = "dead";
+    for (const process of [...this.#members, ...this.#writers]) process.state = "dead";
     this.#world.bury();
+  }
+
+  #startWriter(): Writer {
+    const process: Process = { name: "writer", state: "running", fault: "none", callCount: 0 };
+    const log = new SimulatedLog(this.#world, this.#broker, process, {});
+    const sink: StatisticsSink = {
+      writeStatistics: (records) =>
+        this.#world.call(process, async () => {
+          const changedCount = await this.#store.writeStatistics(records);
+          await this.#noteStored(records);
+          return changedCount;
+        }),
+      writePolls: () => Promise.resolve(),
+    };
+    const clock = this.#world.clockOf(process);
+    createWriter({ log, sink, clock, random: this.#dice, registry: new Registry() })
+      .run(new AbortController().signal);
+    return Object.assign(process, { log, wakeMs: 0 });
+  }
+
+  async #noteStored(records: readonly StatisticsRecord[]): Promise<void> {
+    for (const { window, revision } of records) {
+      const { exchange, instrument, startMs } = window;
+      const [row] = await this.#store.statistics({
+        exchange,
+        instrument,
+        fromMs: startMs,
+        toMs: startMs + 1,
+        limit: 1,
+      });
+      const key = `${exchange}:${instrument}@${startMs}`;
+      this.#stored.set(key, this.bugs.storeKeepsLast ? revision : row!.revision);
+    }
+  }
+
+  /** A writer sleeps, dies, or loses its partition to the other, with or without knowing it. */
+  async #disturbWriters(): Promise<void> {
+    const index = this.#dice.below(2);
+    const [writer, other] = [this.#writers[index]!, this.#writers[1 - index]!];
+    if (this.#dice.oneIn(4)) {
+      writer.state = "dead";
+      this.#world.bury();
+      this.#writers[index] = this.#startWriter();
+      return await this.#world.pass(0);
+    }
+    if (this.#dice.oneIn(2)) writer.state = "paused";
+    writer.wakeMs = this.#world.nowMs + this.#dice.below(40_000);
+    this.#giveToWriter(this.#dice.below(PARTITION_COUNT), other);
+  }
+
+  #giveToWriter(partition: number, writer: Writer): void {
+    if (!writer.log.membership!.owned.has(partition)) writer.log.membership!.give(partition);
   }
 
   #start(name: string, disk: MemoryWindowStore): Member {
@@ -135,7 +206,7 @@ class Simulation {
   async #step(): Promise<void> {
     const dice = this.#dice;
     const member = this.#members[dice.below(this.#members.length)]!;
-    for (const each of this.#members) {
+    for (const each of [...this.#members, ...this.#writers]) {
       if (each.state === "paused" && each.wakeMs <= this.#world.nowMs) each.state = "running";
     }
     switch (dice.below(24)) {
@@ -164,6 +235,8 @@ class Simulation {
       case 12:
         return this.#compact();
       case 13:
+        return await this.#disturbWriters();
+      case 14:
         return await this.#drain(1 + dice.below(20));
       default:
         await this.#drain(1 + dice.below(6));
@@ -263,7 +336,12 @@ class Simulation {
       member.state = "running";
       member.fault = "none";
     }
+    for (const writer of this.#writers) writer.state = "running";
     for (let round = 0; round < 12; round++) {
+      for (let partition = 0; partition < PARTITION_COUNT; partition++) {
+        this.#writers[1]!.log.membership!.take(partition);
+        this.#giveToWriter(partition, this.#writers[0]!);
+      }
       for (let partition = 0; partition < PARTITION_COUNT; partition++) {
         const owner = this.#assigned[partition] ?? this.#members[0]!;
         for (const member of this.#members) {
@@ -325,6 +403,7 @@ class Simulation {
     for (const [key, record] of published) {
       const { window, revision } = decodeStatistics(record.value);
       const must = expected.windows.get(key)!;
+      strictEqual(this.#stored.get(key), revision, `${key}: the revision in the store`);
       const { mean, stddev } = summarise(window);
       const sum = must.prices.reduce((a, b) => a + b, 0);
       const squares = must.prices.reduce((a, b) => a + b * b, 0);
