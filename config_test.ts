@@ -1,3 +1,4 @@
+import { lockEnvironment } from "./tests/environment.ts";
 import { deepStrictEqual, ok, strictEqual, throws } from "node:assert";
 import { ConfigError, loadSettings, parseConfig, readConfig } from "./config.ts";
 
@@ -189,15 +190,16 @@ Deno.test("parseConfig() checks addresses", () => {
   }
 });
 
-Deno.test("loadSettings() says which configuration file is wrong without quoting it", () => {
+Deno.test("loadSettings() says which configuration file is wrong without quoting it", async () => {
+  using _environment = await lockEnvironment();
   const before = Deno.env.get("CONFIG_FILE");
-  const path = Deno.makeTempFileSync({ suffix: ".json" });
+  const path = await Deno.makeTempFile({ suffix: ".json" });
   try {
     Deno.env.set("CONFIG_FILE", path);
-    Deno.writeTextFileSync(path, '{"KAFKA_PASSWORD": sesame}');
+    await Deno.writeTextFile(path, '{"KAFKA_PASSWORD": sesame}');
     const [problem] = loadSettings({ dev: true }).problems;
     ok(problem?.startsWith(`CONFIG_FILE=${path}: is not JSON`) && !problem.includes("sesame"));
-    Deno.removeSync(path);
+    await Deno.remove(path);
     ok(loadSettings().problems[0]?.startsWith(`CONFIG_FILE=${path}: cannot be read`));
   } finally {
     if (before === undefined) Deno.env.delete("CONFIG_FILE");

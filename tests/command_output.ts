@@ -5,6 +5,7 @@
  */
 import { type Command, type Option, runCommand } from "../commands/command.ts";
 import { SETTING_NAMES } from "../config/settings.ts";
+import { lockEnvironment } from "./environment.ts";
 
 /** What a command printed, and its exit code. */
 export interface CommandOutput {
@@ -19,6 +20,7 @@ export async function outputOf<O extends Record<string, Option>>(
   args: readonly string[],
   settings: Readonly<Record<string, string>> = {},
 ): Promise<CommandOutput> {
+  using _environment = await lockEnvironment();
   const names = [...SETTING_NAMES, "CONFIG_FILE", ...Object.keys(settings)];
   const before = names.map((name) => [name, Deno.env.get(name)] as const);
   let [out, err] = ["", ""];
