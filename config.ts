@@ -5,6 +5,14 @@
  * @module
  */
 import { combinationProblems } from "./config/combinations.ts";
+import { isPostgresUrl } from "./config/database_url.ts";
+import {
+  type Config,
+  configOf,
+  type CryptowatchConfig,
+  type KafkaConfig,
+  type SaslConfig,
+} from "./config/effective.ts";
 import {
   type HostPort,
   isPermittablePath,
@@ -17,72 +25,8 @@ import {
 } from "./config/settings.ts";
 import { settingMeantBy } from "./config/typo.ts";
 
-export type { HostPort, RoleName, SettingName, SourceName };
-
-/** What the whole program does, checked. Times in ms. */
-export interface Config {
-  /** Whether this is `deno task dev`: simulated sources unless others are named, and a past to look at. */
-  dev: boolean;
-  engine: "embedded" | "kafka";
-  roles: readonly RoleName[];
-  sources: readonly SourceName[];
-  /** Five cron fields, UTC. */
-  schedule: string;
-  /** Ticks within the minute; divides it. */
-  intervalMs: number | null;
-  host: string;
-  port: number;
-  corsOrigins: readonly string[];
-  dataDirectory: string;
-  kafka: KafkaConfig | null;
-  databaseUrl: string | null;
-  partitionCount: number;
-  /** Divides a day. */
-  windowSizeMs: number;
-  graceMs: number;
-  amendForMs: number;
-  maxSkewMs: number;
-  late: "amend" | "reject";
-  zeroPrices: "skip" | "keep";
-  flushIntervalMs: number;
-  cacheWindowCountMax: number;
-  /** `null`: for ever. */
-  keepStatisticsMs: number | null;
-  skipLost: boolean;
-  /** Set where `sources` has `cryptowatch`. */
-  cryptowatch: CryptowatchConfig | null;
-  simulated: { seed: number; marketCount: number };
-  log: {
-    level: "trace" | "debug" | "info" | "warning" | "error" | "fatal";
-    format: "auto" | "pretty" | "json";
-  };
-}
-
-/** How to reach Kafka. */
-export interface KafkaConfig {
-  brokers: readonly HostPort[];
-  clientId: string;
-  ssl: boolean;
-  sasl: SaslConfig | null;
-  sessionTimeoutMs: number;
-}
-
-/** How to log in to Kafka. */
-export type SaslConfig = {
-  [M in "plain" | "scram-sha-256" | "scram-sha-512"]: {
-    mechanism: M;
-    username: string;
-    password: string;
-  };
-}["plain" | "scram-sha-256" | "scram-sha-512"];
-
-/** How to reach a service with Cryptowatch's API. */
-export interface CryptowatchConfig {
-  /** Without a slash at the end. */
-  url: string;
-  apiKey: string | null;
-  endpoint: "prices" | "summaries";
-}
+export type { Config, CryptowatchConfig, HostPort, KafkaConfig, RoleName, SaslConfig };
+export type { SettingName, SourceName };
 
 /** Where a value came from. */
 export type Origin = "default" | "environment" | "file";
@@ -179,13 +123,18 @@ export function readConfig(
   const rows: SettingRow[] = [];
   const wrong = new Set<SettingName>();
   for (const name of SETTING_NAMES) {
-    const { about, schema, secret, default: fallback } = SETTINGS[name];
+    const { about, schema, default: always } = SETTINGS[name];
     // Compose files write VARIABLE=${VARIABLE:-}, so nothing but spaces is nothing.
     const fromEnvironment = environment[name]?.trim() || null;
     const set = fromEnvironment ?? texts[name] ?? null;
-    const text = set ?? (dev && name === "SOURCES" ? "simulated" : fallback);
+    const fallback = dev && name === "SOURCES"
+      ? "simulated"
+      : name === "KEEP_STATISTICS" && isPostgresUrl(values.DATABASE_URL)
+      ? "forever"
+      : always;
+    const text = set ?? fallback;
     const origin = fromEnvironment !== null ? "environment" : set !== null ? "file" : "default";
-    const shown = text !== null && secret ? "(hidden)" : text;
+    const shown = text === null ? null : SETTINGS[name].shown(text);
     rows.push({ name, text: shown, origin, about });
     const result = text === null ? null : schema.safeParse(text);
     values[name] = result?.data ?? null;
@@ -198,52 +147,6 @@ export function readConfig(
   const checked = values as SettingValues;
   problems.push(...combinationProblems(checked, isSet, wrong));
   return { config: problems.length === 0 ? configOf(checked, dev) : null, rows, problems };
-}
-
-function configOf(v: SettingValues, dev: boolean): Config {
-  const sasl = v.KAFKA_SASL_MECHANISM === null ? null : {
-    mechanism: v.KAFKA_SASL_MECHANISM,
-    username: v.KAFKA_USERNAME ?? "",
-    password: v.KAFKA_PASSWORD ?? "",
-  } as SaslConfig;
-  return deepFreeze({
-    dev,
-    engine: v.KAFKA_BROKERS === null ? "embedded" : "kafka",
-    roles: v.ROLES,
-    sources: v.SOURCES ?? [],
-    schedule: v.SCHEDULE,
-    intervalMs: v.INTERVAL,
-    host: v.HOST,
-    port: v.PORT,
-    corsOrigins: v.CORS_ORIGINS ?? [],
-    dataDirectory: v.DATA_DIR,
-    kafka: v.KAFKA_BROKERS === null ? null : {
-      brokers: v.KAFKA_BROKERS,
-      clientId: v.KAFKA_CLIENT_ID,
-      ssl: v.KAFKA_TLS,
-      sasl,
-      sessionTimeoutMs: v.SESSION_TIMEOUT,
-    },
-    databaseUrl: v.DATABASE_URL,
-    partitionCount: v.PARTITIONS,
-    windowSizeMs: v.WINDOW,
-    graceMs: v.GRACE,
-    amendForMs: v.AMEND_FOR,
-    maxSkewMs: v.MAX_SKEW,
-    late: v.LATE,
-    zeroPrices: v.ZERO_PRICES,
-    flushIntervalMs: v.FLUSH_INTERVAL,
-    cacheWindowCountMax: v.CACHE_WINDOWS,
-    keepStatisticsMs: v.KEEP_STATISTICS === Infinity ? null : v.KEEP_STATISTICS,
-    skipLost: v.SKIP_LOST,
-    cryptowatch: v.CRYPTOWATCH_URL === null ? null : {
-      url: v.CRYPTOWATCH_URL,
-      apiKey: v.CRYPTOWATCH_API_KEY,
-      endpoint: v.CRYPTOWATCH_ENDPOINT,
-    },
-    simulated: { seed: v.SIMULATED_SEED, marketCount: v.SIMULATED_MARKETS },
-    log: { level: v.LOG_LEVEL, format: v.LOG_FORMAT },
-  });
 }
 
 function unknownInEnvironment(environment: SettingTexts): string[] {
@@ -301,11 +204,4 @@ function readEnvironment(): SettingTexts {
   return Object.fromEntries(
     [...SETTING_NAMES, "CONFIG_FILE"].map((name) => [name, Deno.env.get(name)]),
   );
-}
-
-function deepFreeze<T extends object>(value: T): T {
-  for (const part of Object.values(value)) {
-    if (part !== null && typeof part === "object") deepFreeze(part);
-  }
-  return Object.freeze(value);
 }

@@ -9,6 +9,23 @@ function problemsOf(environment: Record<string, string>, content?: unknown): rea
   }).problems;
 }
 
+Deno.test("readConfig() wants Kafka's TLS settings together", () => {
+  const problemsOf = (settings: Record<string, string>) => {
+    const base = { ROLES: "aggregator", KAFKA_BROKERS: "k:1" };
+    return readConfig({ environment: { ...base, ...settings } }).problems;
+  };
+  deepStrictEqual(problemsOf({ KAFKA_TLS_CA: "/ca.pem" }), [
+    "KAFKA_TLS_CA: set without KAFKA_TLS=yes; set that, or unset KAFKA_TLS_CA",
+  ]);
+  deepStrictEqual(problemsOf({ KAFKA_TLS: "yes", KAFKA_TLS_CERT: "/a.pem" }), [
+    "KAFKA_TLS_KEY: not set; KAFKA_TLS_CERT, KAFKA_TLS_KEY go together: set all or none",
+  ]);
+  deepStrictEqual(
+    problemsOf({ KAFKA_TLS: "yes", KAFKA_TLS_CA: "/ca.pem", STARTUP_PATIENCE: "5m" }),
+    [],
+  );
+});
+
 Deno.test("parseConfig() gives the documented defaults", () => {
   const config = parseConfig({ SOURCES: "simulated" });
   strictEqual(config.engine, "embedded");
@@ -64,6 +81,22 @@ Deno.test("readConfig() never shows a secret, right or wrong", () => {
   }
 });
 
+Deno.test("readConfig() shows a database without its password, and keeps Postgres's rows for ever", () => {
+  const of = (environment: Record<string, string>) => {
+    const { config, rows } = readConfig({ environment: { ROLES: "api", ...environment } });
+    return [config?.keepStatisticsMs, rows.find(({ name }) => name === "DATABASE_URL")?.text];
+  };
+  deepStrictEqual(of({ DATABASE_URL: "postgresql://me:se%40same@[::1]:55/d?sslmode=require" }), [
+    null,
+    "postgresql://me:(hidden)@[::1]:55/d?sslmode=require",
+  ]);
+  deepStrictEqual(of({ DATABASE_URL: "postgres://me@db/d", KEEP_STATISTICS: "30d" }), [
+    30 * 86_400_000,
+    "postgres://me@db/d",
+  ]);
+  deepStrictEqual(of({ DATABASE_URL: "sqlite:./a.db" }), [90 * 86_400_000, "sqlite:./a.db"]);
+});
+
 Deno.test("readConfig() takes the environment before the file, the file before the default", () => {
   const { config, rows, problems } = readConfig({
     environment: { SOURCES: "simulated", PARTITIONS: "3", LATE: " " },
@@ -108,7 +141,16 @@ Deno.test("readConfig() refuses settings that contradict each other", () => {
       [{ SOURCES: "cryptowatch" }, "CRYPTOWATCH_URL: not set"],
       [{ ...simulated, ROLES: "sampler" }, "aggregator and writer must run in it too"],
       [{ ROLES: "aggregator" }, "writer must run in it too"],
-      [{ ROLES: "api", KAFKA_BROKERS: "k:9092" }, "name writer too"],
+      [{ ROLES: "api", KAFKA_BROKERS: "k:9092" }, "or name writer too"],
+      [
+        { ROLES: "aggregator,writer", KAFKA_BROKERS: "k:9092" },
+        "set DATABASE_URL, the same for all",
+      ],
+      [
+        { ...simulated, DATABASE_URL: "sqlite:///srv/a.db" },
+        "DATABASE_URL=sqlite:///srv/a.db: must be postgres://user:password@host:5432/name, or sqlite:",
+      ],
+      [{ ...simulated, DATABASE_URL: "sqlite:a,b.db" }, "no path may hold commas"],
       [{ ...simulated, SCHEDULE: "* * * * *", INTERVAL: "10s" }, "both set"],
       [{ ...simulated, WINDOW: "1m", INTERVAL: "30m" }, "must be a multiple of it"],
       [{ ...simulated, KAFKA_TLS: "yes" }, "KAFKA_TLS: set without KAFKA_BROKERS"],
@@ -118,7 +160,13 @@ Deno.test("readConfig() refuses settings that contradict each other", () => {
         { ...simulated, KEEP_STATISTICS: "1d", KAFKA_BROKERS: "k:1", AMEND_FOR: "2d" },
         "KEEP_STATISTICS=1d",
       ],
-      [{ ...simulated, DATABASE_URL: "postgres://h/d" }, "does not know Postgres yet"],
+      [{ ...simulated, DATABASE_URL: "postgres://h/d" }, "DATABASE_URL=(hidden): it names no user"],
+      [{ ...simulated, DATABASE_URL: "postgres://u@a,b/d" }, "one name or IP address"],
+      [{ ...simulated, DATABASE_URL: "postgres://u@h/d?ssl=1" }, "its parameter ssl is not known"],
+      [
+        { ...simulated, DATABASE_URL: "mysql://u@h/d" },
+        "DATABASE_URL=(hidden): must be postgres://",
+      ],
     ] as const
   ) {
     const problems = problemsOf(environment);
@@ -146,7 +194,8 @@ Deno.test("parseConfig() takes roles that share a log over Kafka, and the API al
   deepStrictEqual(config.kafka, {
     brokers: ["kafka-1:9092", "[::1]:9093"],
     clientId: "data-tracker",
-    ssl: false,
+    compression: "zstd",
+    tls: null,
     sasl: { mechanism: "scram-sha-256", username: "tracker", password: "sesame" },
     sessionTimeoutMs: 10_000,
   });

@@ -11,6 +11,8 @@ import {
   type TextFormatter,
 } from "@logtape/logtape";
 import type { Config } from "./config.ts";
+import { databaseOf } from "./config/database_url.ts";
+import { inWords } from "./errors.ts";
 
 /** What replaces a secret. */
 const HIDDEN = "(hidden)";
@@ -19,7 +21,10 @@ const HIDDEN = "(hidden)";
 const SECRET_LENGTH_MIN = 4;
 
 /** What logging needs of the configuration. */
-export type LoggingConfig = Pick<Config, "log" | "kafka" | "cryptowatch" | "databaseUrl">;
+export type LoggingConfig = Pick<
+  Config,
+  "log" | "kafka" | "cryptowatch" | "databaseUrl" | "apiTokens"
+>;
 
 /** Where lines go. */
 export interface LogOutput {
@@ -52,9 +57,13 @@ export async function configureLogging(
 }
 
 /** The texts that must never be printed. */
-export function secretsOf({ kafka, cryptowatch, databaseUrl }: LoggingConfig): string[] {
-  const password = databaseUrl === null ? undefined : URL.parse(databaseUrl)?.password;
-  const all = [kafka?.sasl?.password, cryptowatch?.apiKey, databaseUrl, password];
+export function secretsOf(
+  { kafka, cryptowatch, databaseUrl, apiTokens }: LoggingConfig,
+): string[] {
+  const database = databaseUrl === null ? null : databaseOf(databaseUrl);
+  const ofDatabase = database?.kind === "postgres" ? [databaseUrl, database.password] : [];
+  const hashes = apiTokens.map(({ sha256 }) => sha256);
+  const all = [kafka?.sasl?.password, cryptowatch?.apiKey, ...ofDatabase, ...hashes];
   return all.filter((text) =>
     typeof text === "string" && text.length >= SECRET_LENGTH_MIN
   ) as string[];
@@ -76,7 +85,7 @@ export function redact(text: string, secrets: readonly string[]): string {
 
 /** The message as people read it: texts without quotes, errors in words. */
 function messageOf({ message, properties, level }: LogRecord, pretty: boolean): string {
-  const text = message.map((part) => typeof part === "string" ? part : inWords(part)).join("");
+  const text = message.map((part) => typeof part === "string" ? part : textOf(part)).join("");
   if (!pretty) return text;
   // JSON has every property; here an error that the message does not tell would be lost.
   const errors = Object.values(properties).filter((value): value is Error =>
@@ -86,10 +95,8 @@ function messageOf({ message, properties, level }: LogRecord, pretty: boolean): 
   return [text, ...errors.map((error) => whole ? Deno.inspect(error) : inWords(error))].join(": ");
 }
 
-function inWords(value: unknown): string {
-  if (!(value instanceof Error)) return Deno.inspect(value, { breakLength: Infinity });
-  const cause = value.cause instanceof Error ? ` (${inWords(value.cause)})` : "";
-  return `${value.message}${cause}`;
+function textOf(value: unknown): string {
+  return value instanceof Error ? inWords(value) : Deno.inspect(value, { breakLength: Infinity });
 }
 
 function jsonFormatter(): TextFormatter {

@@ -82,14 +82,18 @@ Deno.test("configureLogging() never lets a secret through", async () => {
     KAFKA_PASSWORD: 'open "sesame"',
     CRYPTOWATCH_URL: "http://h",
     CRYPTOWATCH_API_KEY: "key-sesame",
+    DATABASE_URL: "postgres://u:sesame%2F2@h/d",
+    API_TOKENS: `alice:${"5e5a3e".padEnd(64, "0")}`,
   };
   for (const LOG_FORMAT of ["json", "pretty"]) {
     const lines = await linesOf({ ...settings, LOG_FORMAT }, false, (logger) => {
       logger.info('open "sesame" {text}', { text: 'key-sesame open "sesame"' });
       logger.error("Refused", { error: new Error("key-sesame", { cause: 'open "sesame"' }) });
+      logger.info("{url} sesame/2", { url: settings.DATABASE_URL });
+      logger.info(settings.API_TOKENS.replace(/^/, "Tokens "));
       logger.info("{list}", { list: [{ password: 'open "sesame"' }] });
     });
-    doesNotMatch(lines.join("\n"), /sesame/, LOG_FORMAT);
+    doesNotMatch(lines.join("\n"), /sesame|5e5a3e/, LOG_FORMAT);
   }
 });
 

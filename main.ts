@@ -6,10 +6,13 @@
 import { getLogger } from "@logtape/logtape";
 import { EXIT, runCommand } from "./commands/command.ts";
 import { type Config, loadConfig } from "./config.ts";
+import { inWords, OperatorError } from "./errors.ts";
 import { openEngine } from "./process/engine.ts";
 import { configureLogging } from "./logging.ts";
 import { createRoles } from "./process/roles.ts";
 import { runRoles } from "./process/running.ts";
+import { openServer } from "./process/server.ts";
+import { stopOnSignals } from "./process/stopping.ts";
 import { tickOfFiring } from "./sampler/schedule.ts";
 
 const config = await configOfArguments();
@@ -22,16 +25,23 @@ if (config.roles.includes("sampler") && config.intervalMs === null) {
   Deno.cron("sampler", config.schedule, () => onCron(tickOfFiring(Date.now())));
 }
 
+const stop = stopOnSignals(config.roles.join(", "));
 let exitCode: number = EXIT.ok;
 try {
-  await using engine = await openEngine(config);
-  const { roles, tick } = await createRoles(config, engine);
+  await using server = openServer(config, stop.signal);
+  await using engine = await openEngine(config, stop.signal, server.registry);
+  const { roles, tick } = await createRoles(config, engine, server);
   onCron = tick;
-  await runRoles(roles, engine);
+  await runRoles(roles, engine, stop);
 } catch (error) {
-  logger.fatal("{problem}", { problem: (error as Error).message, error });
-  exitCode = EXIT.failure;
+  // Told to stop while it was still starting, it has nothing to say.
+  if (error !== stop.signal.reason) {
+    const isWhole = error instanceof OperatorError;
+    logger.fatal("{problem}", { problem: inWords(error), ...(isWhole ? {} : { error }) });
+    exitCode = EXIT.failure;
+  }
 }
+if (exitCode === EXIT.ok) logger.info("Stopped");
 Deno.exit(exitCode);
 
 /** Shows help, or says what is wrong with the configuration, and ends; or gives the configuration. */

@@ -26,6 +26,12 @@ export const GROUPS = {
   writer: { id: "writer", topics: [TOPICS.statistics, TOPICS.polls] },
 } as const satisfies Record<string, Group>;
 
+/** The samplers that share these sources, by partition numbers of `samples`; they read nothing. Those with other sources are another group, so that every source is polled. */
+export function samplersOf(sources: readonly string[]): Group {
+  const id = `sampler.${[...sources].sort().join(".")}`;
+  return { id, topics: [TOPICS.samples], isByProxy: true };
+}
+
 /** Headers of a record in `rejected`. */
 export const REJECTED_HEADERS = {
   /** Why, as a word: counted per word. */

@@ -1,16 +1,21 @@
 /**
- * What all statistics stores share: the row that a record makes, which of two rows stands, which
- * rows are sealed, and how rows are ordered.
+ * What all statistics stores share: the row that a record makes, which of two rows stands, and which
+ * rows are sealed.
  *
  * @module
  */
 import {
+  FILTER_PATTERNS_MAX,
+  MARKET_FILTER_NAMES,
+  type MarketFilters,
+} from "../ports/market_filters.ts";
+import {
   READ_LIMIT_MAX,
-  type RowPlace,
   type StatisticsRecord,
   type StatisticsRow,
   type StatisticsStoreConfig,
 } from "../ports/statistics_store.ts";
+import { compareText } from "../ports/order.ts";
 import { marketOf } from "../stats/sample.ts";
 import { partitionOf } from "../topology.ts";
 
@@ -105,6 +110,9 @@ interface StreamTime {
 
 /** Stream times per partition, as the records tell them. */
 export class StreamTimes {
+  /** What would be sealed by this time is, in whatever partition; `null`: to be found. */
+  #sealedToMs: number | null = null;
+
   constructor(
     private readonly config: StatisticsStoreConfig,
     readonly times: Map<number, StreamTime> = new Map(),
@@ -113,6 +121,7 @@ export class StreamTimes {
   /** Takes the stream time of a live record in. */
   note({ window, streamMs }: StatisticsRecord): void {
     if (window.origin !== "live") return;
+    this.#sealedToMs = null;
     const partition = this.#partition(window);
     const time = this.times.get(partition);
     if (time === undefined) this.times.set(partition, { lastMs: streamMs, wholeMs: -Infinity });
@@ -134,9 +143,16 @@ export class StreamTimes {
   stateOf(row: StoredRow): StatisticsRow["state"] {
     if (row.origin !== "live") return "sealed";
     if (row.state === "open") return "open";
-    const { graceMs, amendForMs } = this.config;
+    const sealsAtMs = row.endMs + this.config.graceMs + this.config.amendForMs;
+    // Of most rows the partition need not be known, which takes long to find.
+    if (sealsAtMs <= (this.#sealedToMs ??= this.#leastWholeMs())) return "sealed";
     const wholeMs = this.times.get(this.#partition(row))?.wholeMs ?? -Infinity;
-    return row.endMs + graceMs + amendForMs <= wholeMs ? "sealed" : "closed";
+    return sealsAtMs <= wholeMs ? "sealed" : "closed";
+  }
+
+  #leastWholeMs(): number {
+    if (this.times.size < this.config.partitionCount) return -Infinity;
+    return Math.min(...[...this.times.values()].map(({ wholeMs }) => wholeMs));
   }
 
   #partition(market: { exchange: string; instrument: string }): number {
@@ -144,38 +160,17 @@ export class StreamTimes {
   }
 }
 
-/** Orders texts by code point, as their UTF-8 bytes are; `<` would put U+1F600 before U+FF00. */
-export function compareText(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
-    let x = a.charCodeAt(i);
-    let y = b.charCodeAt(i);
-    if (x === y) continue;
-    if (x >= 0xd800 && y >= 0xd800) {
-      // Surrogates stand for code points above all others.
-      if (x <= 0xdfff) x += 0x10000;
-      if (y <= 0xdfff) y += 0x10000;
-    }
-    return x - y;
+/** @throws {RangeError} Where a read asks for more than fits into memory, for nothing, or by too many patterns. */
+export function checkQuery({ limit, ...filters }: MarketFilters & { limit: number }): void {
+  for (const name of MARKET_FILTER_NAMES) {
+    const patternCount = filters[name]?.length ?? 0;
+    if (patternCount <= FILTER_PATTERNS_MAX) continue;
+    throw new RangeError(`${name} has ${patternCount} patterns; at most ${FILTER_PATTERNS_MAX} do`);
   }
-  return a.length - b.length;
+  checkLimit(limit);
 }
 
-/** Orders by exchange and instrument. */
-export function compareMarkets(
-  a: { exchange: string; instrument: string },
-  b: { exchange: string; instrument: string },
-): number {
-  return compareText(a.exchange, b.exchange) || compareText(a.instrument, b.instrument);
-}
-
-/** Orders rows as `order` says. */
-export function comparePlaces(order: "time" | "market", a: RowPlace, b: RowPlace): number {
-  const byTime = a.startMs - b.startMs;
-  return order === "time" ? byTime || compareMarkets(a, b) : compareMarkets(a, b) || byTime;
-}
-
-/** @throws {RangeError} Where a read asks for more than fits into memory, or for nothing. */
+/** @throws {RangeError} Where a read would bring more rows than one may. */
 export function checkLimit(limit: number): void {
   if (Number.isInteger(limit) && limit >= 1 && limit <= READ_LIMIT_MAX) return;
   throw new RangeError(`limit is ${limit} and must be a whole number from 1 to ${READ_LIMIT_MAX}`);

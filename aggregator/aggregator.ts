@@ -17,6 +17,7 @@ import { runPartition } from "../roles/partition_task.ts";
 import { GROUPS } from "../topology.ts";
 import { aggregatorMetrics } from "./metrics.ts";
 import { ownPartition } from "./owner.ts";
+import { Restores } from "./restores.ts";
 import { RULES, type Rules, type WindowTimes } from "./rules.ts";
 
 /** What the aggregator works with. */
@@ -46,23 +47,25 @@ export interface AggregatorConfig extends WindowTimes {
 export function createAggregator(deps: AggregatorDeps, config: AggregatorConfig): Role {
   const { log, clock, random, windows, rules = RULES } = deps;
   const logger = getLogger(["data-tracker", "aggregator"]);
-  const observe = aggregatorMetrics(deps.registry, logger);
+  const { observe, forget } = aggregatorMetrics(deps.registry, logger);
   const problems = new Map<number, string>();
+  const restores = new Restores();
   const cacheWindowCountMax = Math.max(
     1,
     Math.floor(config.cacheWindowCountMax / config.partitionCount),
   );
 
-  function own(partition: number, revoked: AbortSignal): Promise<void> {
+  async function own(partition: number, revoked: AbortSignal): Promise<void> {
     const task = { log, group: GROUPS.aggregator, partition, revoked, clock, random, problems };
-    return runPartition(task, (claim, signal, progress) =>
+    await runPartition(task, (claim, signal, progress) =>
       ownPartition(
         claim,
         signal,
         progress,
         { ...config, partition, cacheWindowCountMax },
-        { log, windows, clock, random, rules, observe },
+        { log, windows, clock, random, rules, restores, observe },
       ));
+    forget(partition);
   }
 
   let running = false;

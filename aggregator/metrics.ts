@@ -7,8 +7,15 @@ import type { Logger } from "@logtape/logtape";
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { OwnerDeps } from "./owner.ts";
 
-/** Registers the metrics and returns the function that keeps them. */
-export function aggregatorMetrics(registry: Registry, logger: Logger): OwnerDeps["observe"] {
+/** What keeps the metrics. */
+export interface AggregatorMetrics {
+  observe: OwnerDeps["observe"];
+  /** Forgets a partition that another process counts now: its figures here would stand still. */
+  forget(partition: number): void;
+}
+
+/** Registers the metrics. */
+export function aggregatorMetrics(registry: Registry, logger: Logger): AggregatorMetrics {
   const registers = [registry];
   const samples = new Gauge({
     name: "data_tracker_aggregator_samples",
@@ -39,8 +46,22 @@ export function aggregatorMetrics(registry: Registry, logger: Logger): OwnerDeps
     buckets: [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     registers,
   });
+  const claims = new Histogram({
+    name: "data_tracker_aggregator_claim_seconds",
+    help: "From a partition's claim until it is counted, by where its windows were",
+    labelNames: ["windows"],
+    buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers,
+  });
 
-  return (state, event) => {
+  /** Per partition, the labels that its samples have. */
+  const outcomes = new Map<number, Set<string>>();
+  const setSamples = (partition: number, outcome: string, count: number) => {
+    outcomes.getOrInsertComputed(partition, () => new Set()).add(outcome);
+    samples.set({ partition, outcome }, count);
+  };
+
+  const observe: OwnerDeps["observe"] = (state, event) => {
     const { partition } = state.config;
     const { counted, duplicate, rejected, lost } = state.counters;
     if (event.kind === "folded") {
@@ -48,21 +69,22 @@ export function aggregatorMetrics(registry: Registry, logger: Logger): OwnerDeps
       return;
     }
     windows.set({ partition }, state.cache.size);
-    samples.set({ partition, outcome: "counted" }, counted);
-    samples.set({ partition, outcome: "duplicate" }, duplicate);
-    samples.set({ partition, outcome: "lost" }, lost);
+    for (const [outcome, count] of Object.entries({ counted, duplicate, lost })) {
+      setSamples(partition, outcome, count);
+    }
     for (const [reason, count] of Object.entries(rejected)) {
-      samples.set({ partition, outcome: `rejected_${reason}` }, count);
+      setSamples(partition, `rejected_${reason}`, count);
     }
     if (event.kind === "claimed") {
+      const { restored, nextOffset: offset, cache } = state;
+      const { durationMs } = event;
+      claims.observe({ windows: restored === null ? "disk" : "statistics" }, durationMs / 1000);
+      const found = restored === null
+        ? `${cache.size} windows on disk`
+        : `${restored.windowCount} windows restored from statistics (${restored.recordCount} records)`;
       logger.info(
-        "Counting partition {partition} from offset {offset}, {windows} windows kept ({durationMs} ms)",
-        {
-          partition,
-          offset: state.nextOffset,
-          windows: state.cache.size,
-          durationMs: event.durationMs,
-        },
+        "Counting partition {partition} from offset {offset}, {found} ({durationMs} ms)",
+        { partition, offset, found, durationMs },
       );
       return;
     }
@@ -77,5 +99,13 @@ export function aggregatorMetrics(registry: Registry, logger: Logger): OwnerDeps
         durationMs: event.durationMs,
       },
     );
+  };
+  return {
+    observe,
+    forget(partition) {
+      for (const gauge of [lag, windows]) gauge.remove({ partition });
+      for (const outcome of outcomes.get(partition) ?? []) samples.remove({ partition, outcome });
+      outcomes.delete(partition);
+    },
   };
 }

@@ -15,8 +15,9 @@ import {
 } from "../ports/topic_log.ts";
 import type { PartitionWindows, WindowStore } from "../ports/window_store.ts";
 import { TOPICS } from "../topology.ts";
-import { openPartition, recreated, skipLost } from "./claiming.ts";
+import { openPartition, replaced, skipLost } from "./claiming.ts";
 import type { FoldConfig, Partition } from "./partition.ts";
+import type { Restores } from "./restores.ts";
 import type { Rules } from "./rules.ts";
 import { closeDue, isDue, writeCheckpoint } from "./writing.ts";
 
@@ -36,6 +37,7 @@ export interface OwnerDeps {
   clock: Clock;
   random: Random;
   rules: Rules;
+  restores: Restores;
   /** Told after every checkpoint and fetch. */
   observe(partition: Partition, event: OwnerEvent): void;
 }
@@ -71,11 +73,16 @@ export async function ownPartition(
   deps.observe(partition, { kind: "claimed", durationMs: deps.clock.nowMs() - startedMs });
   const owner = new Owner(partition, shelf, claim, config, deps);
   progress();
-  while (!signal.aborted) {
-    await owner.step(signal);
-    progress();
+  try {
+    while (!signal.aborted) {
+      await owner.step(signal);
+      progress();
+    }
+    await owner.finish();
+  } finally {
+    // Whoever comes next on this disk must not meet what this one has begun.
+    await partition.saving?.catch(() => {});
   }
-  await owner.finish();
 }
 
 class Owner {
@@ -107,7 +114,7 @@ class Owner {
       }
     }
     partition.fold(batch.records, batch.nextOffset);
-    partition.cache.shrink();
+    if (partition.saving === null) partition.cache.shrink();
     deps.observe(partition, { kind: "folded", lag: batch.endOffset - partition.nextOffset });
     // An answer cut short by the signal says nothing of the end.
     const caughtUp = partition.nextOffset >= batch.endOffset && !signal.aborted;
@@ -134,7 +141,7 @@ class Owner {
       });
     } catch (error) {
       if (!(error instanceof OffsetOutOfRangeError)) throw error;
-      if (error.offset > error.endOffset) throw recreated(partition, error.endOffset);
+      if (error.offset > error.endOffset) throw replaced(partition, error.endOffset);
       // A new deployment begins where the log does.
       const isNew = partition.committedOffset < 0 && partition.nextOffset === 0;
       if (isNew) partition.nextOffset = error.startOffset;

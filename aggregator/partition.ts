@@ -63,13 +63,29 @@ export class Partition {
   fingerprint: Fingerprint | null = null;
   /** Without a commit: offsets through this one were dealt with in an earlier life. */
   dealtThrough = -1;
-  /** Bytes of the values in {@link rejections}. */
+  /** Bytes of {@link rejections}, keys and headers included. */
   rejectionByteCount = 0;
+  /** What was read from `statistics` when this process took the partition over; `null`: nothing, its disk had all. */
+  restored: { recordCount: number; windowCount: number } | null = null;
   /** The offset as of the last checkpoint. */
   committedOffset = -1;
+  #saving: Promise<void> | null = null;
 
   constructor(readonly config: FoldConfig, readonly rules: Rules) {
     this.cache = new WindowCache(config.cacheWindowCountMax);
+  }
+
+  /** Says that windows are on their way to disk: until they are there, none may leave memory. */
+  save(saving: Promise<void>): void {
+    this.#saving = saving.then(() => {
+      this.#saving = null;
+    });
+    this.#saving.catch(() => {}); // Told by whoever awaits it.
+  }
+
+  /** Windows on their way to disk; `null`: all were there at the last checkpoint, or when they were restored. Rejects where they cannot be written. */
+  get saving(): Promise<void> | null {
+    return this.#saving;
   }
 
   /** Whether anything happened since the last checkpoint. */
@@ -119,8 +135,8 @@ export class Partition {
       const sample = decodeSample(record.value);
       if (isMalformed(sample)) continue;
       const startMs = windowStartMs(sampleTimeMs(sample), this.config.windowSizeMs);
-      const market = marketOf(sample);
-      if (this.cache.get(startMs, market) === undefined) {
+      if (this.cache.get(startMs, sample) === undefined) {
+        const market = marketOf(sample);
         keys.set(`${startMs}/${market}`, { startMs, market });
       }
     }
@@ -156,8 +172,7 @@ export class Partition {
       if (record.offset <= this.dealtThrough) return;
       return this.#reject(record, "sealed", "the sample's window is sealed");
     }
-    const market = marketOf(sample);
-    let window = this.cache.get(startMs, market);
+    let window = this.cache.get(startMs, sample);
     if (window !== undefined && record.offset <= window.throughOffset) return;
     if (window !== undefined && isDuplicate(window, sample)) {
       this.counters.duplicate++;
@@ -168,6 +183,7 @@ export class Partition {
       return this.#reject(record, "late", "the sample's window is closed, and LATE is reject");
     }
     if (window === undefined) {
+      const market = marketOf(sample);
       if (partitionOf(market, config.partitionCount) !== config.partition) {
         return this.#reject(
           record,
@@ -180,21 +196,35 @@ export class Partition {
       window = openWindow(sample, config.windowSizeMs);
       this.take(window);
     }
+    if (window.throughOffset <= this.#cleanThrough) this.cache.markDirty(window);
     countSample(window, sample, record.offset);
     if (closed) {
       window.closed = true;
       window.amended = true;
     }
-    this.cache.markDirty(window);
     this.counters.counted++;
     if (streamMs === null || timeMs > streamMs) this.streamMs = timeMs;
+  }
+
+  /** A window that has counted an offset beyond this one is dirty: it need not be told again, for every sample. */
+  get #cleanThrough(): number {
+    return Math.max(this.committedOffset - 1, this.dealtThrough);
   }
 
   #reject(record: LogRecord, reason: RejectReason, detail: string): void {
     // A copy: the value may be a view into the whole answer that brought it.
     const value = record.value?.slice() ?? null;
-    this.rejections.push({ record: { ...record, value }, reason, detail });
-    this.rejectionByteCount += value?.length ?? 0;
+    const { offset, appendMs, key, headers } = record;
+    const kept = { offset, appendMs, key, value, headers };
+    this.rejections.push({ record: kept, reason, detail });
+    this.rejectionByteCount += sizeOf(kept);
     this.counters.rejected[reason] = (this.counters.rejected[reason] ?? 0) + 1;
   }
+}
+
+/** What a record takes in memory, in bytes, or a little more: its texts have two a character. */
+function sizeOf({ key, value, headers }: LogRecord): number {
+  let size = 2 * (key?.length ?? 0) + (value?.length ?? 0);
+  for (const name in headers) size += 2 * (name.length + headers[name]!.length);
+  return size;
 }

@@ -4,11 +4,15 @@
  *
  * @module
  */
-import { marketOfWindow, type WindowState } from "../stats/window.ts";
+import type { WindowState } from "../stats/window.ts";
+
+/** A window's market; as two texts, which are hashed once, and not joined for every sample. */
+type Market = Pick<WindowState, "exchange" | "instrument">;
 
 /** The cache. */
 export class WindowCache {
-  readonly #byStart = new Map<number, Map<string, WindowState>>();
+  /** By start, exchange and instrument. */
+  readonly #byStart = new Map<number, Map<string, Map<string, WindowState>>>();
   readonly #dirty = new Set<WindowState>();
   #size = 0;
   #complete = true;
@@ -35,20 +39,20 @@ export class WindowCache {
   }
 
   /** The windows here that start at `startMs`. */
-  windowsOf(startMs: number): Iterable<WindowState> {
-    return this.#byStart.get(startMs)?.values() ?? [];
+  *windowsOf(startMs: number): Iterable<WindowState> {
+    for (const windows of this.#byStart.get(startMs)?.values() ?? []) yield* windows.values();
   }
 
-  get(startMs: number, market: string): WindowState | undefined {
-    return this.#byStart.get(startMs)?.get(market);
+  get(startMs: number, { exchange, instrument }: Market): WindowState | undefined {
+    return this.#byStart.get(startMs)?.get(exchange)?.get(instrument);
   }
 
   put(window: WindowState): void {
-    let windows = this.#byStart.get(window.startMs);
-    if (windows === undefined) this.#byStart.set(window.startMs, windows = new Map());
-    const market = marketOfWindow(window);
-    if (!windows.has(market)) this.#size++;
-    windows.set(market, window);
+    const { startMs, exchange, instrument } = window;
+    const byExchange = this.#byStart.getOrInsertComputed(startMs, () => new Map());
+    const windows = byExchange.getOrInsertComputed(exchange, () => new Map());
+    if (!windows.has(instrument)) this.#size++;
+    windows.set(instrument, window);
   }
 
   markDirty(window: WindowState): void {
@@ -62,7 +66,7 @@ export class WindowCache {
 
   /** Forgets all windows that start at `startMs`. */
   drop(startMs: number): void {
-    this.#size -= this.#byStart.get(startMs)?.size ?? 0;
+    for (const windows of this.#byStart.get(startMs)?.values() ?? []) this.#size -= windows.size;
     this.#byStart.delete(startMs);
   }
 
@@ -72,15 +76,18 @@ export class WindowCache {
     // A tenth below the bound, so that not every batch shrinks.
     const target = Math.floor(this.sizeMax * 0.9);
     for (const startMs of [...this.#byStart.keys()].sort((a, b) => a - b)) {
-      const windows = this.#byStart.get(startMs)!;
-      for (const [market, window] of windows) {
-        if (this.#size <= target) return;
-        if (this.#dirty.has(window)) continue;
-        windows.delete(market);
-        this.#size--;
-        this.#complete = false;
+      const byExchange = this.#byStart.get(startMs)!;
+      for (const [exchange, windows] of byExchange) {
+        for (const [instrument, window] of windows) {
+          if (this.#size <= target) return;
+          if (this.#dirty.has(window)) continue;
+          windows.delete(instrument);
+          this.#size--;
+          this.#complete = false;
+        }
+        if (windows.size === 0) byExchange.delete(exchange);
       }
-      if (windows.size === 0) this.#byStart.delete(startMs);
+      if (byExchange.size === 0) this.#byStart.delete(startMs);
     }
   }
 }

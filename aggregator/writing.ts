@@ -58,7 +58,7 @@ export async function closeDue(
       for await (const page of shelf.scan(startMs)) {
         for (const window of page) {
           if (window.closed || window.startMs !== startMs) continue;
-          if (cache.get(startMs, marketOfWindow(window)) !== undefined) continue;
+          if (cache.get(startMs, window) !== undefined) continue;
           cache.put(window);
           close(partition, window);
         }
@@ -83,7 +83,8 @@ export async function writeCheckpoint(
   claim: Claim,
   checkpointId: string,
 ): Promise<void> {
-  const { cache, places, rules, rejections } = partition;
+  const { cache, places, rules } = partition;
+  await partition.saving;
   // In the order of the disk's keys: neighbours are written several times faster.
   const dirty = [...cache.dirty].sort(byPlace);
   rules.takePlaces(
@@ -93,15 +94,9 @@ export async function writeCheckpoint(
   );
   await saveWindows(shelf, dirty, checkpointId, keptPlaces(partition));
 
-  const records = [
-    ...dirty.map((window) => publish(partition, window)),
-    ...rejections.map((rejection) =>
-      setAside({ ...rejection, topic: TOPICS.samples, partition: partition.config.partition })
-    ),
-  ];
   let checkpoint!: Checkpoint;
   await claim.commit({
-    records,
+    records: recordsOf(partition, dirty),
     offsets: { [TOPICS.samples]: partition.nextOffset },
     metadata(lastOffsets) {
       checkpoint = checkpointOf(partition, checkpointId, lastOffsets[TOPICS.statistics]);
@@ -118,7 +113,8 @@ export async function writeCheckpoint(
   cache.shrink();
 }
 
-function byPlace(a: WindowState, b: WindowState): number {
+/** Orders windows as the disk's keys are. */
+export function byPlace(a: WindowState, b: WindowState): number {
   if (a.startMs !== b.startMs) return a.startMs - b.startMs;
   if (a.exchange !== b.exchange) return a.exchange < b.exchange ? -1 : 1;
   return a.instrument < b.instrument ? -1 : 1;
@@ -173,6 +169,13 @@ function checkpointOf(
     restoreFrom: partition.rules.restoreFrom(keptPlaces(partition), statisticsThrough),
     statisticsThrough,
   };
+}
+
+/** What a checkpoint sends, made record by record: tens of thousands at once would take more than their windows. */
+function* recordsOf(partition: Partition, dirty: readonly WindowState[]): Iterable<NewRecord> {
+  for (const window of dirty) yield publish(partition, window);
+  const place = { topic: TOPICS.samples, partition: partition.config.partition };
+  for (const rejection of partition.rejections) yield setAside({ ...rejection, ...place });
 }
 
 function publish(partition: Partition, window: WindowState): NewRecord {

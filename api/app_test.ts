@@ -1,11 +1,13 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
 import { configure, type LogRecord, reset } from "@logtape/logtape";
+import type { ApiDeps } from "./app.ts";
 import { apiOf, emptyStore, get, testApi, windowRecord } from "../tests/api_fixture.ts";
-import type { StatisticsQueries } from "../ports/statistics_store.ts";
+import { StoreBusyError, StoreUnavailableError } from "../ports/statistics_store.ts";
 
 /** A store each of whose reads does `act`. */
-function storeThat(act: () => Promise<never>): StatisticsQueries {
-  return { statistics: act, latest: act, markets: act, sources: act };
+function storeThat(act: () => Promise<never>): ApiDeps["queries"] {
+  const coverage = { polls: act, gaps: act, pollCounts: act };
+  return { statistics: act, latest: act, markets: act, sources: act, changes: act, ...coverage };
 }
 
 for (
@@ -24,8 +26,11 @@ for (
     ["/v1/markets?limit=1e2", "limit", /1 to 10000/],
     ["/v1/markets?limit=", "limit", /1 to 10000/],
     ["/v1/markets?limit=5&limit=6", "limit", /more than once/],
-    ["/v1/markets?exchange=a&exchange=b", "exchange", /more than once/],
     ["/v1/markets?exchange=kraken:btcusd", "exchange", /without spaces, ':'/],
+    ["/v1/markets?exchange=kraken&exchange=a%20b", "exchange", /without spaces, ':'/],
+    ["/v1/markets?exchange=kraken,,okx", "exchange", /1 to 100 characters/],
+    ["/v1/markets?exchange=", "exchange", /1 to 100 characters/],
+    [`/v1/markets?exchange=${"a,".repeat(100)}a`, "exchange", /at most 100 values/],
     ["/v1/markets?quote=%00", "quote", /1 to 100 characters/],
     ["/v1/markets?cursor=nonsense", "cursor", /not a cursor/],
   ] as const
@@ -108,6 +113,39 @@ Deno.test("an error inside answers 500 with an id that is in the log, and tells 
   }
 });
 
+Deno.test("a store that is away answers 503 with a time to try again, and is logged once", async () => {
+  const records: LogRecord[] = [];
+  await configure({
+    sinks: { kept: (record) => records.push(record) },
+    loggers: [{ category: "data-tracker", sinks: ["kept"] }, {
+      category: ["logtape", "meta"],
+      lowestLevel: "warning",
+    }],
+  });
+  try {
+    const away = new StoreUnavailableError("DATABASE_URL: cannot reach db:5432");
+    const app = testApi({ queries: storeThat(() => Promise.reject(away)) });
+    for (const path of ["/v1/markets", "/v1/statistics", "/v1/sources"]) {
+      const response = await app.request(path);
+      deepStrictEqual([response.status, response.headers.get("retry-after")], [503, "5"]);
+      strictEqual(response.headers.get("content-type"), "application/problem+json");
+      match((await response.json()).detail, /cannot be read now/);
+    }
+    strictEqual(records.length, 1);
+    match(String(records[0]!.properties.problem), /cannot reach db:5432/);
+  } finally {
+    await reset();
+  }
+});
+
+Deno.test("a store that is busy answers 503 with a time to try again, and is not logged", async () => {
+  const busy = new StoreBusyError("statistics store a.db: 100 reads are waiting already");
+  const app = testApi({ queries: storeThat(() => Promise.reject(busy)) });
+  const response = await app.request("/v1/markets");
+  deepStrictEqual([response.status, response.headers.get("retry-after")], [503, "5"]);
+  match((await response.json()).detail, /The store is busy/);
+});
+
 Deno.test("an answer that takes too long is given up with 503", async () => {
   const slow = Promise.withResolvers<never>();
   const app = testApi({ queries: storeThat(() => slow.promise) }, { requestTimeMaxMs: 5 });
@@ -143,7 +181,7 @@ Deno.test("readiness names the roles that are not ready; liveness does not care"
     api: { ready: true, problems: [] },
     writer: { ready: false, problems: ["the store is full"] },
   });
-  const app = testApi({ health });
+  const app = testApi({ health: () => Promise.resolve(health()) });
   const problem = await get(app, "/readyz", 503);
   strictEqual(problem.detail, "writer: the store is full");
   deepStrictEqual(problem.roles, health());

@@ -36,7 +36,9 @@ export function cursorParameter<Place extends z.ZodType>(list: string, place: Pl
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(new TextDecoder().decode(Uint8Array.fromBase64(text, BASE64URL)));
+    const json = new TextDecoder().decode(Uint8Array.fromBase64(text, BASE64URL));
+    // No id has this character, and no column of Postgres takes it.
+    return json.includes("\\u0000") ? undefined : JSON.parse(json);
   } catch {
     return undefined;
   }

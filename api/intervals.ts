@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isOneMarket } from "../ports/market_filters.ts";
 import {
   READ_LIMIT_MAX,
   type RowPlace,
@@ -14,7 +15,7 @@ import {
 import { type Interval, INTERVAL_SIZES_MS, intervalStartMs } from "../stats/interval.ts";
 import { mergeWindows } from "../stats/merge_windows.ts";
 import { badParameter } from "./problem.ts";
-import type { SummarisedRow } from "./statistics_row.ts";
+import { type SummarisedRow, summarisedRow } from "./statistics_row.ts";
 
 /** Which intervals to read: those that start in `[fromMs, toMs)`. */
 export interface IntervalQuery extends Omit<StatisticsQuery, "order"> {
@@ -30,6 +31,39 @@ export interface IntervalDeps {
   windowSizeMs: number;
 }
 
+/** Whether the interval's rows are windows as they are stored, which need not be merged. */
+export function isAsStored(
+  interval: Interval,
+  windowSizeMs: number,
+): boolean {
+  return INTERVAL_SIZES_MS[interval] === windowSizeMs;
+}
+
+/**
+ * Reads up to `query.limit` rows, by time and market: windows, or intervals.
+ *
+ * @throws {RequestProblem} As {@link readIntervals}.
+ */
+export async function readRows(
+  deps: IntervalDeps,
+  { interval, ...query }: Omit<StatisticsQuery, "order"> & { interval?: Interval },
+): Promise<SummarisedRow[]> {
+  if (interval === undefined || isAsStored(interval, deps.windowSizeMs)) {
+    return (await deps.queries.statistics(query)).map(summarisedRow);
+  }
+  return await readIntervals(deps, { ...query, interval });
+}
+
+/** The range that holds the whole of every interval that starts in `[fromMs, toMs)`. */
+export function alignedRange(
+  { fromMs, toMs }: { fromMs: number; toMs: number },
+  interval: Interval,
+): { fromMs: number; toMs: number } {
+  const firstNotBefore = (timeMs: number) =>
+    intervalStartMs(timeMs + INTERVAL_SIZES_MS[interval] - 1, interval);
+  return { fromMs: firstNotBefore(fromMs), toMs: firstNotBefore(toMs) };
+}
+
 /**
  * Reads up to `query.limit` intervals.
  *
@@ -39,15 +73,14 @@ export async function readIntervals(
   deps: IntervalDeps,
   query: IntervalQuery,
 ): Promise<SummarisedRow[]> {
-  const { interval, fromMs, toMs, after, limit, ...filters } = query;
+  const { interval, fromMs: _, toMs: __, after, limit, ...filters } = query;
   const sizeMs = INTERVAL_SIZES_MS[interval];
-  const firstNotBefore = (timeMs: number) => intervalStartMs(timeMs + sizeMs - 1, interval);
-  const endMs = firstNotBefore(toMs);
+  const { fromMs, toMs: endMs } = alignedRange(query, interval);
   // All of one market's windows come by time: they need not be read interval by interval.
-  const isOneMarket = filters.exchange !== undefined && filters.instrument !== undefined;
+  const isOne = isOneMarket(filters);
 
   const rows: SummarisedRow[] = [];
-  let startMs = after?.startMs ?? firstNotBefore(fromMs);
+  let startMs = after?.startMs ?? fromMs;
   // After the last window that the interval can have: the next interval's first must not be passed over.
   let place = after && { ...after, startMs: after.startMs + sizeMs - 1 };
   while (rows.length < limit && startMs < endMs) {
@@ -60,15 +93,17 @@ export async function readIntervals(
     if (next === undefined) break;
     const nextStartMs = intervalStartMs(next.startMs, interval);
     if (nextStartMs > startMs) place = undefined;
-    const spanEndMs = isOneMarket ? endMs : nextStartMs + sizeMs;
+    const spanEndMs = isOne ? endMs : nextStartMs + sizeMs;
     const span = {
       ...filters,
       fromMs: nextStartMs,
       toMs: spanEndMs,
       ...(place && { after: place }),
     };
-    for await (const row of mergedSpan(deps, interval, { ...span, limit: limit - rows.length })) {
-      rows.push(row);
+    const pages = pagesOf(deps, interval, { ...span, limit: limit - rows.length });
+    for await (const page of mergePages(pages, interval, deps.nowMs)) {
+      rows.push(...page.slice(0, limit - rows.length));
+      if (rows.length === limit) break;
     }
     startMs = spanEndMs;
     place = undefined;
@@ -76,17 +111,15 @@ export async function readIntervals(
   return rows;
 }
 
-/** Merges the windows of a span, market by market: at most `limit` rows, and one row's windows held at a time. */
-async function* mergedSpan(
-  { queries, windowSizeMs, nowMs }: IntervalDeps,
+/** The windows of a span, by market: so many at once that they make the rows that are wanted. */
+async function* pagesOf(
+  { queries, windowSizeMs }: IntervalDeps,
   interval: Interval,
   query: StatisticsQuery,
-): AsyncGenerator<SummarisedRow> {
+): AsyncGenerator<readonly StatisticsRow[]> {
   const windowsPerRow = Math.ceil(INTERVAL_SIZES_MS[interval] / windowSizeMs);
   const limit = Math.min(READ_LIMIT_MAX, (query.limit + 1) * windowsPerRow);
   let after = query.after;
-  let windows: StatisticsRow[] = [];
-  let rowCount = 0;
   for (;;) {
     const page: readonly StatisticsRow[] = await queries.statistics({
       ...query,
@@ -94,18 +127,36 @@ async function* mergedSpan(
       limit,
       ...(after && { after }),
     });
+    yield page;
+    if (page.length < limit) return;
+    after = page.at(-1) as RowPlace;
+  }
+}
+
+/**
+ * Merges windows that come in pages, by market and time, and gives the rows that each page completes;
+ * one row's windows are held.
+ *
+ * @throws {RequestProblem} Where a window does not fit into the interval.
+ */
+export async function* mergePages(
+  pages: AsyncIterable<readonly StatisticsRow[]>,
+  interval: Interval,
+  nowMs: number,
+): AsyncGenerator<SummarisedRow[]> {
+  let windows: StatisticsRow[] = [];
+  for await (const page of pages) {
+    const rows: SummarisedRow[] = [];
     for (const window of page) {
       if (windows.length > 0 && !isSameRow(windows[0]!, window, interval)) {
-        yield mergedRow(windows, interval, nowMs);
+        rows.push(mergedRow(windows, interval, nowMs));
         windows = [];
-        if (++rowCount === query.limit) return;
       }
       windows.push(window);
     }
-    if (page.length < limit) break;
-    after = page.at(-1) as RowPlace;
+    yield rows;
   }
-  if (windows.length > 0) yield mergedRow(windows, interval, nowMs);
+  if (windows.length > 0) yield [mergedRow(windows, interval, nowMs)];
 }
 
 function isSameRow(a: StatisticsRow, b: StatisticsRow, interval: Interval): boolean {

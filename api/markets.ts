@@ -5,32 +5,39 @@
  */
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { MarketRow, StatisticsQueries } from "../ports/statistics_store.ts";
-import { answerPage, isoTime, listResponses, MARKET_FIELDS, timeSchema } from "./list.ts";
+import { answerList, formattedListResponses, isoTime, MARKET_FIELDS, timeSchema } from "./list.ts";
 import { given, marketPageParameters, marketPlace, marketQueryOf, queryOf } from "./parameters.ts";
 
 const LIST = "markets";
 
-const marketSchema = z.object({
+/** A market. */
+export const marketSchema = z.object({
   ...MARKET_FIELDS,
   firstWindowStart: timeSchema,
   lastWindowStart: timeSchema,
 }).openapi("Market");
 
-const route = createRoute({
+/** The route, as it is checked and described. */
+export const marketsRoute = createRoute({
   method: "get",
   path: "/v1/markets",
   tags: ["statistics"],
   summary: "Markets, by exchange and instrument",
   request: { query: queryOf(marketPageParameters(LIST)) },
-  responses: listResponses(marketSchema, "Markets"),
+  responses: formattedListResponses(marketSchema, "Markets"),
 });
 
 /** Adds the route. */
 export function routeMarkets(app: OpenAPIHono, queries: Pick<StatisticsQueries, "markets">): void {
-  app.openapi(route, async (c) => {
-    const query = given(c.req.valid("query"));
-    const rows = await queries.markets(marketQueryOf(query));
-    return answerPage(c, rows, query.limit, { list: LIST, place: marketPlace, show: marketRow });
+  app.openapi(marketsRoute, async (c) => {
+    const { cursor, limit, ...filters } = given(c.req.valid("query"));
+    return await answerList(c, { cursor, limit }, {
+      list: LIST,
+      schema: marketSchema,
+      read: (limit, cursor) => queries.markets(marketQueryOf({ ...filters, cursor, limit })),
+      place: marketPlace,
+      show: marketRow,
+    });
   });
 }
 

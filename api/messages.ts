@@ -4,28 +4,24 @@
  * @module
  */
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import {
-  type FetchedBatch,
-  type LogRecord,
-  OffsetOutOfRangeError,
-  type PartitionRange,
-} from "../ports/topic_log.ts";
+import type { LogRecord } from "../ports/topic_log.ts";
 import { encodeCursor } from "./cursor.ts";
 import { isoTime, listResponses, timeSchema } from "./list.ts";
-import { integerParameter, pageParameters, queryOf } from "./parameters.ts";
+import { offsetOfTime, readBackward, readForward, type ReadPartition } from "./message_reading.ts";
+import { integerParameter, pageParameters, queryOf, timeParameter } from "./parameters.ts";
 import { badParameter, RequestProblem } from "./problem.ts";
 import { logOf, TOPIC_NAMES, type Topics } from "./topics.ts";
 
-/** Most bytes of keys and values that one answer carries: a page of honest records has less. */
-const ANSWER_BYTES_MAX = 4 * 1024 * 1024;
-
-/** Most fetches for one answer: a stretch of a partition may hold nothing visible. */
-const FETCH_COUNT_MAX = 20;
-
 const PARTITION_MAX = 9999;
-const LIST = "messages";
 
-const messageSchema = z.object({
+/** Longest part of a key to look for, in characters: longer than any market's. */
+const KEY_LENGTH_MAX = 300;
+
+const LIST = "messages";
+const ORDERS = ["ascending", "descending"] as const;
+
+/** A message. */
+export const messageSchema = z.object({
   offset: z.int().openapi({ example: 42 }),
   time: timeSchema.openapi({ description: "When the log took it." }),
   key: z.string().nullable().openapi({ example: "kraken:btcusd" }),
@@ -37,7 +33,8 @@ const messageSchema = z.object({
   }),
 }).openapi("Message");
 
-const messagesRoute = createRoute({
+/** The route, as it is checked and described. */
+export const messagesRoute = createRoute({
   method: "get",
   path: "/v1/topics/{topic}/messages",
   tags: ["operation"],
@@ -45,7 +42,7 @@ const messagesRoute = createRoute({
   request: {
     params: z.object({
       topic: z.enum(TOPIC_NAMES, { error: `must be one of ${TOPIC_NAMES.join(", ")}` })
-        .openapi({ example: "samples" }),
+        .openapi({ description: "As /v1/topics names it.", example: "samples" }),
     }),
     query: queryOf({
       partition: integerParameter(0, PARTITION_MAX, "The partition.").default(0)
@@ -53,29 +50,49 @@ const messagesRoute = createRoute({
       offset: integerParameter(
         0,
         Number.MAX_SAFE_INTEGER,
-        "The offset to begin at; without it, the least that is kept.",
+        "Ascending: the offset to begin at; without it, the least that is kept. Descending: the " +
+          "messages before it; without it, the last.",
       ).optional(),
-      ...pageParameters(LIST, z.tuple([z.string(), z.int(), z.int().nonnegative()])),
+      time: timeParameter(
+        "In place of offset: that of the first message which the log took at this time or later.",
+        "2018-04-05T10:00:00Z",
+      ),
+      order: z.enum(ORDERS, { error: `must be ${ORDERS.join(" or ")}` }).default("ascending")
+        .openapi({ description: "By offset.", default: "ascending" }),
+      key: z.string().max(KEY_LENGTH_MAX, { error: `must be at most ${KEY_LENGTH_MAX} characters` })
+        .default("").openapi({
+          description: "Only messages whose key contains this; a message without a key has none.",
+          example: "btcusd",
+        }),
+      ...pageParameters(
+        LIST,
+        z.tuple([z.string(), z.int(), z.enum(ORDERS), z.int().nonnegative()]),
+      ),
     }),
   },
-  responses: listResponses(messageSchema, "Messages; a page may hold fewer than `limit`", 404),
+  responses: listResponses(messageSchema, "Messages; a page may hold fewer than `limit`", 403, 404),
 });
 
 /** Adds the route. */
 export function routeMessages(app: OpenAPIHono, topics: Topics | undefined): void {
   app.openapi(messagesRoute, async (c) => {
     const { topic } = c.req.valid("param");
-    const { partition, cursor, limit, ...query } = c.req.valid("query");
-    if (cursor && (cursor[0] !== topic || cursor[1] !== partition)) {
-      throw badParameter("cursor", `is of partition ${cursor[1]} of ${cursor[0]}`);
+    const { partition, offset, time, order, key, cursor, limit } = c.req.valid("query");
+    if (cursor && (cursor[0] !== topic || cursor[1] !== partition || cursor[2] !== order)) {
+      throw badParameter("cursor", `is of partition ${cursor[1]} of ${cursor[0]}, ${cursor[2]}`);
     }
-    const { admin, log } = logOf(topics);
-    const range = await rangeOf(admin, topic, partition);
-    const offset = cursor?.[2] ?? query.offset ?? range.startOffset;
-    const { records, nextOffset } = await read(log, topic, partition, offset, limit);
+    if (offset !== undefined && time !== undefined) {
+      throw badParameter("time", "is given beside offset; leave one of them out");
+    }
+    const from = await readPartition(logOf(topics), topic, partition);
+    const place = cursor?.[3] ?? (time === undefined ? offset : await offsetOfTime(from, time));
+    const wanted = { limit, matches: (record: LogRecord) => holds(record.key, key) };
+    const { records, nextOffset } = order === "ascending"
+      ? await readForward(from, place ?? from.startOffset, wanted)
+      : await readBackward(from, Math.min(place ?? from.endOffset, from.endOffset), wanted);
     const nextCursor = nextOffset === null
       ? null
-      : encodeCursor(LIST, [topic, partition, nextOffset]);
+      : encodeCursor(LIST, [topic, partition, order, nextOffset]);
     // Written by hand: a value is shown as it stands in the log, digit by digit.
     const body = `{"data":[${records.map(messageText).join(",")}],"nextCursor":${
       JSON.stringify(nextCursor)
@@ -84,59 +101,20 @@ export function routeMessages(app: OpenAPIHono, topics: Topics | undefined): voi
   });
 }
 
-async function rangeOf(
-  admin: Topics["admin"],
+function holds(key: string | null, part: string): boolean {
+  return part === "" || (key !== null && key.includes(part));
+}
+
+async function readPartition(
+  { admin, log }: Topics,
   topic: string,
   partition: number,
-): Promise<PartitionRange> {
+): Promise<ReadPartition> {
   const partitions = await admin.describe(topic);
   const range = partitions?.[partition];
-  if (range !== undefined) return range;
+  if (range !== undefined) return { log, topic, partition, ...range };
   const detail = `Topic ${topic} has ${partitions?.length ?? 0} partitions, numbered from 0`;
   throw new RequestProblem(404, { detail, errors: [{ parameter: "partition", detail }] });
-}
-
-/** Up to `limit` records, and where to go on; `null` at the end. */
-async function read(
-  log: Topics["log"],
-  topic: string,
-  partition: number,
-  offset: number,
-  limit: number,
-): Promise<{ records: LogRecord[]; nextOffset: number | null }> {
-  const records: LogRecord[] = [];
-  let byteCount = 0;
-  let nextOffset = offset;
-  for (let i = 0; i < FETCH_COUNT_MAX; i++) {
-    const byteCountMax = ANSWER_BYTES_MAX - byteCount;
-    const batch = await fetchAt(log, topic, partition, nextOffset, byteCountMax);
-    for (const record of batch.records) {
-      if (records.length === limit) return { records, nextOffset: record.offset };
-      records.push(record);
-      byteCount += record.value?.length ?? 0;
-    }
-    nextOffset = batch.nextOffset;
-    if (nextOffset >= batch.endOffset) return { records, nextOffset: null };
-    if (records.length === limit || byteCount >= ANSWER_BYTES_MAX) break;
-  }
-  return { records, nextOffset };
-}
-
-async function fetchAt(
-  log: Topics["log"],
-  topic: string,
-  partition: number,
-  offset: number,
-  byteCountMax: number,
-): Promise<FetchedBatch> {
-  try {
-    return await log.fetch(topic, partition, offset, { byteCountMax, waitMaxMs: 0 });
-  } catch (error) {
-    if (!(error instanceof OffsetOutOfRangeError)) throw error;
-    const detail = `Offset ${offset} is outside partition ${partition} of ${topic}, which holds ` +
-      `${error.startOffset} to ${error.endOffset}`;
-    throw new RequestProblem(404, { detail, errors: [{ parameter: "offset", detail }] });
-  }
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });

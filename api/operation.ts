@@ -6,12 +6,13 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Registry } from "prom-client";
 import type { RoleHealth } from "../ports/role.ts";
-import { problem, responsesOf } from "./problem.ts";
+import { problem } from "./problem.ts";
+import { responsesOf } from "./responses.ts";
 
 /** What these routes need. */
 export interface OperationDeps {
   /** The state of every role of this process, by name. */
-  health: () => Readonly<Record<string, RoleHealth>>;
+  health: () => Promise<Readonly<Record<string, RoleHealth>>>;
   registry: Registry;
   version: string;
   /** Whether the markets are made up. */
@@ -21,6 +22,7 @@ export interface OperationDeps {
 const livenessRoute = createRoute({
   method: "get",
   path: "/healthz",
+  security: [],
   tags: ["operation"],
   summary: "Whether the process is alive",
   responses: responsesOf("Alive", {
@@ -28,12 +30,13 @@ const livenessRoute = createRoute({
       schema: z.object({ status: z.literal("alive") }),
       example: { status: "alive" },
     },
-  }, [500]),
+  }, []),
 });
 
 const readinessRoute = createRoute({
   method: "get",
   path: "/readyz",
+  security: [],
   tags: ["operation"],
   summary: "Whether every role of the process does its work",
   responses: responsesOf("Ready", {
@@ -41,7 +44,7 @@ const readinessRoute = createRoute({
       schema: z.object({ status: z.literal("ready"), roles: z.array(z.string()) }),
       example: { status: "ready", roles: ["aggregator", "api"] },
     },
-  }, [500, 503]),
+  }, [503]),
 });
 
 const metricsRoute = createRoute({
@@ -54,7 +57,7 @@ const metricsRoute = createRoute({
       schema: z.string(),
       example: 'data_tracker_api_request_seconds_count{route="/v1/markets",status="200"} 3\n',
     },
-  }, [500]),
+  }, [401]),
 });
 
 const indexRoute = createRoute({
@@ -77,14 +80,14 @@ const indexRoute = createRoute({
         links: ["/v1/markets", "/openapi.json"],
       },
     },
-  }, [500]),
+  }, [401, 429]),
 });
 
 /** Adds the routes. */
 export function routeOperation(app: OpenAPIHono, deps: OperationDeps): void {
   app.openapi(livenessRoute, (c) => c.json({ status: "alive" }, 200));
-  app.openapi(readinessRoute, (c) => {
-    const roles = deps.health();
+  app.openapi(readinessRoute, async (c) => {
+    const roles = await deps.health();
     const failing = Object.entries(roles).filter(([, { ready }]) => !ready);
     if (failing.length === 0) {
       return c.json({ status: "ready", roles: Object.keys(roles) }, 200);

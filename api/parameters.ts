@@ -5,7 +5,9 @@
  * @module
  */
 import { z } from "@hono/zod-openapi";
+import { FILTER_PATTERNS_MAX } from "../ports/market_filters.ts";
 import type { MarketQuery } from "../ports/statistics_store.ts";
+import { type Interval, INTERVAL_SIZES_MS } from "../stats/interval.ts";
 import { ID_LENGTH_MAX } from "../stats/sample.ts";
 import { cursorParameter } from "./cursor.ts";
 
@@ -14,7 +16,7 @@ export const LIMIT_MAX = 10_000;
 const LIMIT_DEFAULT = 100;
 
 /** Wider than what can name a market: only what no store could take as text is refused. */
-const ID_PATTERN = new RegExp(`^[^\\s:@,*\\u0000-\\u001f]{1,${ID_LENGTH_MAX}}$`);
+const FILTER_PATTERN = new RegExp(`^[^\\s:@,\\u0000-\\u001f]{1,${ID_LENGTH_MAX}}$`);
 
 /** Longest number of milliseconds: reaches the year 33658. */
 const EPOCH_MS_PATTERN = /^\d{1,15}$/;
@@ -38,13 +40,32 @@ export function integerParameter(min: number, max: number, description: string) 
     .openapi({ type: "integer", minimum: min, maximum: max, description });
 }
 
-function idParameter(description: string, example: string) {
-  return z.string().regex(ID_PATTERN, {
-    error: `must be 1 to ${ID_LENGTH_MAX} characters without spaces, ':', ',', '*' or '@'`,
-  }).optional().openapi({ description, example });
+/** Ids or patterns of them, as a comma list or by the parameter given again. */
+function filterParameter(what: string, example: string[]) {
+  return z.union([z.string(), z.array(z.string())]).transform((given, context) => {
+    const patterns = [given].flat().flatMap((text) => text.split(","));
+    if (patterns.length > FILTER_PATTERNS_MAX) {
+      const message = `must be at most ${FILTER_PATTERNS_MAX} values`;
+      context.addIssue({ code: "custom", message });
+    } else if (!patterns.every((pattern) => FILTER_PATTERN.test(pattern))) {
+      const message = `must be values of 1 to ${ID_LENGTH_MAX} characters without spaces, ':' or ` +
+        "'@', with ',' between them";
+      context.addIssue({ code: "custom", message });
+    }
+    return [...new Set(patterns)];
+  }).optional().openapi({
+    type: "array",
+    items: { type: "string", pattern: FILTER_PATTERN.source },
+    minItems: 1,
+    maxItems: FILTER_PATTERNS_MAX,
+    param: { style: "form", explode: false },
+    description: `${what}, or any of several; * stands for any run of characters.`,
+    example,
+  });
 }
 
-function timeParameter(description: string, example: string) {
+/** A time: ISO 8601 with an offset, or milliseconds since 1970; gives milliseconds. */
+export function timeParameter(description: string, example: string) {
   return z.union([z.iso.datetime({ offset: true }), z.string().regex(EPOCH_MS_PATTERN)], {
     error: "must be ISO 8601 with an offset, as in 2018-04-05T00:00:00Z (a + in it is written " +
       "%2B), or milliseconds since 1970",
@@ -54,10 +75,10 @@ function timeParameter(description: string, example: string) {
 
 /** Filters by market; all that are given must match. */
 export const MARKET_FILTERS = {
-  exchange: idParameter("Only this exchange.", "kraken"),
-  instrument: idParameter("Only this instrument, as its exchange calls it.", "btcusd"),
-  base: idParameter("Only what is priced.", "btc"),
-  quote: idParameter("Only what it is priced in.", "usd"),
+  exchange: filterParameter("Only this exchange", ["kraken", "coinbase"]),
+  instrument: filterParameter("Only this instrument, as its exchange calls it", ["btc*"]),
+  base: filterParameter("Only what is priced", ["btc"]),
+  quote: filterParameter("Only what it is priced in", ["usd"]),
 };
 
 /** The same query, as whoever wants no `undefined` takes it: zod leaves out what was not given. */
@@ -75,6 +96,18 @@ export const TIME_RANGE = {
   ),
   to: timeParameter("Windows that start before this time.", "2018-04-06T00:00:00Z"),
 };
+
+/** The name of an interval. */
+export const intervalSchema = z.enum(Object.keys(INTERVAL_SIZES_MS) as [Interval, ...Interval[]], {
+  error: `must be one of ${Object.keys(INTERVAL_SIZES_MS).join(", ")}`,
+});
+
+/** Longer rows than windows. */
+export const intervalParameter = intervalSchema.optional().openapi({
+  description: "Merges windows exactly into intervals of UTC; weeks begin on Monday. An interval " +
+    "that starts in the range is merged whole. Without it: windows as stored.",
+  example: "1d",
+});
 
 /** Whether the range is none or not empty; for `refine` with {@link EMPTY_RANGE}. */
 export function isRange(query: { from?: number | undefined; to?: number | undefined }): boolean {
@@ -98,12 +131,13 @@ export function marketPageParameters(list: string) {
   return { ...MARKET_FILTERS, ...pageParameters(list, MARKET_PLACE) };
 }
 
-const MARKET_PLACE = z.tuple([z.string(), z.string()]);
+/** The market of the last row of such a list. */
+export const MARKET_PLACE = z.tuple([z.string(), z.string()]);
 
 /** The store's query for such a page and one row more. */
 export function marketQueryOf(
   { cursor, limit, ...filters }: Omit<MarketQuery, "after"> & {
-    cursor?: z.output<typeof MARKET_PLACE>;
+    cursor?: z.output<typeof MARKET_PLACE> | undefined;
   },
 ): MarketQuery {
   const after = cursor && { after: { exchange: cursor[0], instrument: cursor[1] } };
@@ -111,6 +145,8 @@ export function marketQueryOf(
 }
 
 /** The place of a row in such a list. */
-export function marketPlace(row: { exchange: string; instrument: string }) {
+export function marketPlace(
+  row: { exchange: string; instrument: string },
+): z.output<typeof MARKET_PLACE> {
   return [row.exchange, row.instrument];
 }

@@ -3,16 +3,21 @@
  *
  * @module
  */
-import { type RouteConfig, z } from "@hono/zod-openapi";
+import type { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 
 /** Titles, as RFC 9110 has them: the type is `about:blank`, which says that the status says it all. */
-const TITLES = {
+export const TITLES = {
   400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
   404: "Not Found",
   405: "Method Not Allowed",
+  406: "Not Acceptable",
+  413: "Content Too Large",
   414: "URI Too Long",
+  429: "Too Many Requests",
   500: "Internal Server Error",
   503: "Service Unavailable",
 } as const;
@@ -65,45 +70,6 @@ export function problem(c: Context, status: ProblemStatus, options: ProblemOptio
   );
 }
 
-const problemSchema = z.object({
-  type: z.string().openapi({ example: "about:blank" }),
-  title: z.string().openapi({ example: "Bad Request" }),
-  status: z.int().openapi({ example: 400 }),
-  detail: z.string().openapi({ example: "limit must be a whole number from 1 to 10000" }),
-  instance: z.string().optional().openapi({
-    description: "Names this occurrence; the log has more of it.",
-  }),
-  errors: z.array(z.object({
-    parameter: z.string().openapi({ example: "limit" }),
-    detail: z.string().openapi({ example: "must be a whole number from 1 to 10000" }),
-  })).optional().openapi({ description: "Each parameter that is wrong." }),
-  roles: z.record(z.string(), z.object({ ready: z.boolean(), problems: z.array(z.string()) }))
-    .optional().openapi({ description: "What /readyz found." }),
-}).openapi("Problem");
-
-const DESCRIPTIONS = {
-  400: "A parameter is wrong or unknown: `errors` names each.",
-  404: "There is no such thing here.",
-  414: "The URL is longer than the API reads.",
-  500: "The API failed; `instance` is in its log.",
-  503: "No answer now: not ready, or not done within the time limit. Try again later.",
-} as const;
-
-/** Documents what a route answers: this content, or one of these problems. */
-export function responsesOf(
-  description: string,
-  content: Readonly<Record<string, { schema: z.ZodType; example?: unknown }>>,
-  problems: readonly (keyof typeof DESCRIPTIONS)[],
-): RouteConfig["responses"] {
-  const problemContent = { "application/problem+json": { schema: problemSchema } };
-  return {
-    200: { description, content },
-    ...Object.fromEntries(problems.map((status) => {
-      return [status, { description: DESCRIPTIONS[status], content: problemContent }];
-    })),
-  };
-}
-
 /**
  * Answers a request whose parameters failed their schema: a path that names nothing is `404`, all
  * else `400`. Fits zod-openapi's `defaultHook`.
@@ -129,6 +95,8 @@ function explain(
     return issue.keys.map((parameter) => ({ parameter, detail: issue.message }));
   }
   const parameter = String(issue.path[0]);
-  const detail = Array.isArray(given[parameter]) ? "is given more than once" : issue.message;
+  // A parameter that may be given again says itself what is wrong with it.
+  const isRepeated = Array.isArray(given[parameter]) && issue.code !== "custom";
+  const detail = isRepeated ? "is given more than once" : issue.message;
   return [{ parameter, detail }];
 }

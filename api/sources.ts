@@ -10,31 +10,41 @@ import { queryOf } from "./parameters.ts";
 
 const HEALTH = { ok: "ok", skipped: "pausing", failed: "failing" } as const;
 
-const sourceSchema = z.object({
+const budgetSchema = z.object({
+  costPerPoll: z.number().openapi({ example: 0.015 }),
+  remaining: z.number().openapi({ example: 7.39 }),
+  resetsAt: timeSchema.nullable(),
+}).nullable().openapi({ description: "Credits left, where the source says so." });
+
+/** One poll, without its source and budget. */
+const pollFields = {
+  tick: timeSchema.openapi({ description: "When it was scheduled." }),
+  outcome: z.enum(["ok", "skipped", "failed"]),
+  reason: z.string().nullable().openapi({ example: null }),
+  marketCount: z.int().openapi({ description: "Samples published.", example: 741 }),
+  entryCount: z.int().openapi({ description: "Entries that the source gave.", example: 743 }),
+  zeroPriceCount: z.int().openapi({ example: 2 }),
+  leftOutCount: z.int().openapi({ description: "Entries that are no market.", example: 0 }),
+  malformedCount: z.int().openapi({ description: "Entries not understood.", example: 0 }),
+  latencyMs: z.number().nullable().openapi({ example: 212 }),
+};
+
+/** One poll of a source's history. */
+export const pollSchema = z.object({ ...pollFields, budget: budgetSchema }).openapi("Poll");
+
+/** How a source is doing. */
+export const sourceSchema = z.object({
   source: z.string().openapi({ example: "kraken" }),
   health: z.enum(HEALTH).openapi({
     description: "pausing: the last poll was left out on purpose; failing: it brought nothing.",
   }),
   lastSuccess: timeSchema.nullable().openapi({ description: "Its tick; null: never." }),
-  budget: z.object({
-    costPerPoll: z.number().openapi({ example: 0.015 }),
-    remaining: z.number().openapi({ example: 7.39 }),
-    resetsAt: timeSchema.nullable(),
-  }).nullable().openapi({ description: "Credits left, where the source says so." }),
-  lastPoll: z.object({
-    tick: timeSchema.openapi({ description: "When it was scheduled." }),
-    outcome: z.enum(["ok", "skipped", "failed"]),
-    reason: z.string().nullable().openapi({ example: null }),
-    marketCount: z.int().openapi({ description: "Samples published.", example: 741 }),
-    entryCount: z.int().openapi({ description: "Entries that the source gave.", example: 743 }),
-    zeroPriceCount: z.int().openapi({ example: 2 }),
-    leftOutCount: z.int().openapi({ description: "Entries that are no market.", example: 0 }),
-    malformedCount: z.int().openapi({ description: "Entries not understood.", example: 0 }),
-    latencyMs: z.number().nullable().openapi({ example: 212 }),
-  }),
+  budget: budgetSchema,
+  lastPoll: z.object(pollFields),
 }).openapi("Source");
 
-const route = createRoute({
+/** The route, as it is checked and described. */
+export const sourcesRoute = createRoute({
   method: "get",
   path: "/v1/sources",
   tags: ["operation"],
@@ -45,7 +55,7 @@ const route = createRoute({
 
 /** Adds the route. */
 export function routeSources(app: OpenAPIHono, queries: Pick<StatisticsQueries, "sources">): void {
-  app.openapi(route, async (c) => {
+  app.openapi(sourcesRoute, async (c) => {
     const sources = await queries.sources();
     return c.json({ data: sources.map(sourceRow), nextCursor: null });
   });
@@ -54,16 +64,27 @@ export function routeSources(app: OpenAPIHono, queries: Pick<StatisticsQueries, 
 function sourceRow(
   { last, lastSuccessMs }: { last: PollRecord; lastSuccessMs: number | null },
 ): z.infer<typeof sourceSchema> {
-  const { source, budget, tickMs, ...poll } = last;
+  const { budget, ...lastPoll } = pollRow(last);
   return {
-    source,
+    source: last.source,
     health: HEALTH[last.outcome],
     lastSuccess: lastSuccessMs === null ? null : isoTime(lastSuccessMs),
+    budget,
+    lastPoll,
+  };
+}
+
+/** A poll as the API shows it. */
+export function pollRow(
+  { source: _, budget, tickMs, ...poll }: PollRecord,
+): z.infer<typeof pollSchema> {
+  return {
+    tick: isoTime(tickMs),
+    ...poll,
     budget: budget === null ? null : {
       costPerPoll: budget.costPerPoll,
       remaining: budget.remaining,
       resetsAt: budget.resetMs === null ? null : isoTime(budget.resetMs),
     },
-    lastPoll: { tick: isoTime(tickMs), ...poll },
   };
 }

@@ -6,16 +6,19 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Clock } from "../ports/clock.ts";
 import type { RowPlace, StatisticsQueries } from "../ports/statistics_store.ts";
-import { type Interval, INTERVAL_SIZES_MS } from "../stats/interval.ts";
 import { TIME_MAX_MS } from "../stats/sample.ts";
-import { readIntervals } from "./intervals.ts";
-import { answerPage, listResponses } from "./list.ts";
+import { readFilled } from "./fill.ts";
+import { isSealedWhole } from "./finality.ts";
+import { readRows } from "./intervals.ts";
+import { answerList, formattedListResponses } from "./list.ts";
 import {
   EMPTY_RANGE,
   given,
+  intervalParameter,
+  intervalSchema,
   isRange,
   MARKET_FILTERS,
-  marketPageParameters,
+  MARKET_PLACE,
   marketPlace,
   marketQueryOf,
   pageParameters,
@@ -23,45 +26,86 @@ import {
   TIME_RANGE,
 } from "./parameters.ts";
 import { badParameter } from "./problem.ts";
-import { statisticsRow, statisticsSchema, summarisedRow } from "./statistics_row.ts";
+import { scanLatest, scanRows } from "./scan.ts";
+import {
+  type Sort,
+  SORTED_PLACE,
+  sortedBy,
+  sortedPlace,
+  sortParameter,
+  sortRows,
+  unsorted,
+} from "./sorting.ts";
+import {
+  statisticsRow,
+  statisticsSchema,
+  type SummarisedRow,
+  summarisedRow,
+} from "./statistics_row.ts";
 
 const WINDOWS = "statistics";
 const LATEST = "latest";
 
-const intervalSchema = z.enum(Object.keys(INTERVAL_SIZES_MS) as [Interval, ...Interval[]], {
-  error: `must be one of ${Object.keys(INTERVAL_SIZES_MS).join(", ")}`,
-});
+/** Time and market of the last row. */
+const TIME_PLACE = z.tuple([z.int(), z.string(), z.string()]);
+/** The interval, which a page must share with the next, and the place of the last row. */
+const PLACE = z.tuple([intervalSchema.nullable(), z.union([TIME_PLACE, SORTED_PLACE])]);
 
-/** Time and market of the last row, and the interval, which a page must share with the next. */
-const PLACE = z.tuple([z.int(), z.string(), z.string(), intervalSchema.nullable()]);
+/** Whether what is to be filled has ends, and is by time. */
+function isFillable({ fill, from, to, sort }: {
+  fill?: "none" | "null" | undefined;
+  from?: number | undefined;
+  to?: number | undefined;
+  sort?: Sort | undefined;
+}): boolean {
+  return fill !== "null" || (from !== undefined && to !== undefined && sort === undefined);
+}
 
-const windowsRoute = createRoute({
+const UNFILLABLE = { path: ["fill"], error: "is null, which needs from and to, and takes no sort" };
+
+/** The route of windows and intervals. */
+export const windowsRoute = createRoute({
   method: "get",
   path: "/v1/statistics",
   tags: ["statistics"],
-  summary: "Statistics per market and window, or longer interval, by time and market",
+  summary:
+    "Statistics per market and window, or longer interval, by time and market or by a statistic",
   request: {
     query: queryOf({
       ...MARKET_FILTERS,
       ...TIME_RANGE,
-      interval: intervalSchema.optional().openapi({
-        description: "Merges windows exactly into intervals of UTC; weeks begin on Monday. An " +
-          "interval that starts in the range is merged whole. Without it: windows as stored.",
-        example: "1d",
+      interval: intervalParameter,
+      fill: z.enum(["none", "null"], { error: "must be none or null" }).optional().openapi({
+        description:
+          "null: every window or interval of the range, which needs from and to, of every " +
+          "market; where nothing was counted, count is 0 and the statistics are null. none: only " +
+          "what is stored.",
+        default: "none",
       }),
+      sort: sortParameter,
       ...pageParameters(WINDOWS, PLACE),
-    }).refine(isRange, EMPTY_RANGE),
+    }).refine(isRange, EMPTY_RANGE).refine(isFillable, UNFILLABLE),
   },
-  responses: listResponses(statisticsSchema, "Statistics"),
+  responses: formattedListResponses(statisticsSchema, "Statistics"),
 });
 
-const latestRoute = createRoute({
+const LATEST_PLACE = z.union([MARKET_PLACE, SORTED_PLACE]);
+type LatestPlace = z.output<typeof LATEST_PLACE>;
+
+/** The route of each market's latest window. */
+export const latestRoute = createRoute({
   method: "get",
   path: "/v1/statistics/latest",
   tags: ["statistics"],
-  summary: "The latest window of each market, by market",
-  request: { query: queryOf(marketPageParameters(LATEST)) },
-  responses: listResponses(statisticsSchema, "Statistics"),
+  summary: "The latest window of each market, by market or by a statistic",
+  request: {
+    query: queryOf({
+      ...MARKET_FILTERS,
+      sort: sortParameter,
+      ...pageParameters(LATEST, LATEST_PLACE),
+    }),
+  },
+  responses: formattedListResponses(statisticsSchema, "Statistics"),
 });
 
 /** What these routes need. */
@@ -70,52 +114,88 @@ export interface StatisticsDeps {
   clock: Pick<Clock, "nowMs">;
 }
 
-/**
- * Adds the routes.
- *
- * @param windowSizeMs The size of a stored window, in ms.
- */
+/** How they answer. */
+export interface StatisticsConfig {
+  /** The size of a stored window, in ms. */
+  windowSizeMs: number;
+  /** Most rows that one request reads; {@link import("./scan.ts").SCAN_ROWS_MAX} unless given. */
+  scanRowsMax?: number;
+}
+
+/** Adds the routes. */
 export function routeStatistics(
   app: OpenAPIHono,
   { queries, clock }: StatisticsDeps,
-  windowSizeMs: number,
+  config: StatisticsConfig,
 ): void {
+  const depsNow = () => ({ queries, ...config, nowMs: clock.nowMs() });
   app.openapi(windowsRoute, async (c) => {
-    const { cursor, limit, from, to, interval, ...filters } = given(c.req.valid("query"));
-    if (cursor && cursor[3] !== (interval ?? null)) {
-      throw badParameter("cursor", `is of a list with ${cursor[3] ?? "no"} interval`);
+    const { cursor, limit, from, to, sort, fill, ...filters } = given(c.req.valid("query"));
+    const interval = filters.interval ?? null;
+    if (cursor !== undefined && cursor[0] !== interval) {
+      throw badParameter("cursor", `is of a list with ${cursor[0] ?? "no"} interval`);
     }
-    const range = {
-      ...filters,
-      fromMs: from ?? 0,
-      toMs: to ?? TIME_MAX_MS,
-      ...(cursor && { after: placeOf(cursor) }),
-      limit: limit + 1,
-    };
-    const asStored = interval === undefined || INTERVAL_SIZES_MS[interval] === windowSizeMs;
-    const rows = asStored
-      ? (await queries.statistics(range)).map(summarisedRow)
-      : await readIntervals({ queries, windowSizeMs, nowMs: clock.nowMs() }, {
-        ...range,
-        interval,
+    const range = { ...filters, fromMs: from ?? 0, toMs: to ?? TIME_MAX_MS };
+    const form = { list: WINDOWS, schema: statisticsSchema };
+    if (sort !== undefined) {
+      return await answerList(c, { cursor, limit }, {
+        ...form,
+        isOnePage: true,
+        read: (limit, cursor) =>
+          sortRows(scanRows(depsNow(), range), {
+            sort,
+            after: sortedBy(sort, cursor?.[1]),
+            size: limit + 1,
+          }),
+        place: (row: SummarisedRow): z.output<typeof PLACE> => [interval, sortedPlace(sort, row)],
+        show: (row: SummarisedRow) => statisticsRow(row),
       });
-    return answerPage(c, rows, limit, {
-      list: WINDOWS,
-      place: (row) => [row.startMs, row.exchange, row.instrument, interval ?? null],
+    }
+    const read = fill === "null" ? readFilled : readRows;
+    return await answerList(c, { cursor, limit }, {
+      ...form,
+      read: (limit, cursor) =>
+        read(depsNow(), { ...range, ...afterOf(unsorted(cursor?.[1])), limit: limit + 1 }),
+      place: (row): z.output<typeof PLACE> => [interval, timePlace(row)],
       show: statisticsRow,
+      isFinal: (rows) => isSealedWhole(rows, { ...filters, from, to }, config.windowSizeMs),
     });
   });
   app.openapi(latestRoute, async (c) => {
-    const query = given(c.req.valid("query"));
-    const rows = await queries.latest(marketQueryOf(query));
-    return answerPage(c, rows.map(summarisedRow), query.limit, {
-      list: LATEST,
-      place: marketPlace,
-      show: statisticsRow,
+    const { cursor, limit, sort, ...filters } = given(c.req.valid("query"));
+    const form = { list: LATEST, schema: statisticsSchema };
+    if (sort !== undefined) {
+      return await answerList(c, { cursor, limit }, {
+        ...form,
+        isOnePage: true,
+        read: (limit, cursor) =>
+          sortRows(scanLatest(depsNow(), filters), {
+            sort,
+            after: sortedBy(sort, cursor),
+            size: limit + 1,
+          }),
+        place: (row): LatestPlace => sortedPlace(sort, row),
+        show: (row: SummarisedRow) => statisticsRow(row),
+      });
+    }
+    return await answerList(c, { cursor, limit }, {
+      ...form,
+      read: async (limit, cursor) => {
+        const query = marketQueryOf({ ...filters, limit, cursor: unsorted(cursor) });
+        return (await queries.latest(query)).map(summarisedRow);
+      },
+      place: (row): LatestPlace => marketPlace(row),
+      show: (row: SummarisedRow) => statisticsRow(row),
     });
   });
 }
 
-function placeOf([startMs, exchange, instrument]: z.output<typeof PLACE>): RowPlace {
-  return { startMs, exchange, instrument };
+function timePlace({ startMs, exchange, instrument }: RowPlace): z.output<typeof TIME_PLACE> {
+  return [startMs, exchange, instrument];
+}
+
+function afterOf(place: z.output<typeof TIME_PLACE> | undefined): { after?: RowPlace } {
+  if (place === undefined) return {};
+  const [startMs, exchange, instrument] = place;
+  return { after: { startMs, exchange, instrument } };
 }

@@ -5,11 +5,11 @@
  */
 import { z } from "@hono/zod-openapi";
 import type { StatisticsRow } from "../ports/statistics_store.ts";
-import { statisticsOf, type Summarised, ticksExpected } from "../stats/window.ts";
+import { type Statistics, statisticsOf, type Summarised, ticksExpected } from "../stats/window.ts";
 import { isoTime, MARKET_FIELDS, timeSchema } from "./list.ts";
 
 function number(example: number) {
-  return z.number().openapi({ example });
+  return z.number().nullable().openapi({ example });
 }
 
 function nullable(example: number, description: string) {
@@ -24,7 +24,10 @@ export const statisticsSchema = z.object({
     description: "The first time that is not in the window.",
     example: "2018-04-05T11:00:00.000Z",
   }),
-  count: z.int().openapi({ description: "Samples counted.", example: 3 }),
+  count: z.int().openapi({
+    description: "Samples counted; 0 where the window is missing (fill=null).",
+    example: 3,
+  }),
   min: number(6770),
   max: number(6790),
   mean: number(6780),
@@ -42,13 +45,19 @@ export const statisticsSchema = z.object({
     example: "sealed",
   }),
   amended: z.boolean().openapi({ description: "Whether a late sample was counted." }),
-  origin: z.string().openapi({
-    description: "live, or where history came from; mixed: both.",
+  origin: z.string().nullable().openapi({
+    description: "live, or where history came from; mixed: both; null: missing.",
     example: "live",
   }),
-  revision: z.int().openapi({ description: "Grows with every change.", example: 243 }),
+  revision: z.int().openapi({
+    description: "Grows with every change from 0, missing.",
+    example: 243,
+  }),
 }).openapi("Statistics", {
-  description: "Prices are in units of quote per base. Numbers read back to the same double.",
+  description:
+    "Prices are in units of quote per base. Numbers read back to the same double. A window " +
+    "that is missing is listed with fill=null only: count is 0, the statistics and origin are null, " +
+    "and state is open until its end and then closed, for history may still bring it.",
 });
 
 /** A window, or several merged, with all that a row shows. */
@@ -62,6 +71,8 @@ export type SummarisedRow =
     | "quote"
     | "startMs"
     | "endMs"
+    | "openMs"
+    | "closeMs"
     | "state"
     | "amended"
     | "origin"
@@ -73,8 +84,38 @@ export function summarisedRow(row: StatisticsRow): SummarisedRow {
   return { ...row, tickCountExpected: ticksExpected(row) };
 }
 
+/** A window or interval of a market in which nothing was counted. */
+export interface MissingRow {
+  exchange: string;
+  instrument: string;
+  base: string | null;
+  quote: string | null;
+  startMs: number;
+  endMs: number;
+  state: "open" | "closed";
+}
+
+/** What is shown where there are no prices, or none that can be pooled. */
+export const NO_PRICES = {
+  min: null,
+  max: null,
+  mean: null,
+  stddev: null,
+  stddevPopulation: null,
+  variance: null,
+  open: null,
+  close: null,
+  cv: null,
+  changePct: null,
+  rangePct: null,
+} satisfies { [Name in keyof Omit<Statistics, "count" | "coverage">]: null };
+
+/** What a window that is missing shows. */
+const NOTHING = { count: 0, ...NO_PRICES, coverage: null };
+
 /** The row that the API shows. */
-export function statisticsRow(row: SummarisedRow): z.infer<typeof statisticsSchema> {
+export function statisticsRow(row: SummarisedRow | MissingRow): z.infer<typeof statisticsSchema> {
+  const counted = "count" in row ? row : null;
   return {
     exchange: row.exchange,
     instrument: row.instrument,
@@ -82,10 +123,10 @@ export function statisticsRow(row: SummarisedRow): z.infer<typeof statisticsSche
     quote: row.quote,
     windowStart: isoTime(row.startMs),
     windowEnd: isoTime(row.endMs),
-    ...statisticsOf(row),
+    ...(counted === null ? NOTHING : statisticsOf(counted)),
     state: row.state,
-    amended: row.amended,
-    origin: row.origin,
-    revision: row.revision,
+    amended: counted?.amended ?? false,
+    origin: counted?.origin ?? null,
+    revision: counted?.revision ?? 0,
   };
 }

@@ -1,4 +1,5 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
+import { encodeCursor } from "./cursor.ts";
 import { apiOf, emptyStore, get, getAll, testApi, windowRecord } from "../tests/api_fixture.ts";
 
 /** Three markets in three hours. */
@@ -54,6 +55,10 @@ for (
       "01 kraken:btcusd",
     ]],
     ["exchange=nowhere", []],
+    ["exchange=nowhere,bitstamp&to=2018-04-05T01:00:00Z", ["00 bitstamp:btcusd"]],
+    ["exchange=nowhere&exchange=bitstamp&from=2018-04-05T02:00:00Z", ["02 bitstamp:btcusd"]],
+    ["instrument=*e*r&from=2018-04-05T02:00:00Z", ["02 kraken:etheur"]],
+    ["exchange=*&base=e*,x&quote=*&from=2018-04-05T02:00:00Z", ["02 kraken:etheur"]],
   ] as const
 ) {
   Deno.test(`/v1/statistics?${query} brings what it asks for, in order`, async () => {
@@ -99,6 +104,7 @@ Deno.test("a cursor that is forged, cut, of another list or of a newer program i
   const { nextCursor: ofMarkets } = await get(app, "/v1/markets?limit=1");
   for (
     const cursor of [
+      encodeCursor("statistics", [null, [0, "kraken\u0000", "btcusd"]]),
       nextCursor.slice(0, -3),
       ofMarkets,
       forge([2, "statistics", [0, "a", "b"]]),

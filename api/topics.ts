@@ -4,7 +4,7 @@
  * @module
  */
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import type { TopicAdmin, TopicLog } from "../ports/topic_log.ts";
+import type { PartitionRange, TopicAdmin, TopicLog } from "../ports/topic_log.ts";
 import { GROUPS, TOPICS } from "../topology.ts";
 import { listResponses } from "./list.ts";
 import { queryOf } from "./parameters.ts";
@@ -19,7 +19,8 @@ export interface Topics {
 /** The topics that may be looked at: on a shared Kafka there are others. */
 export const TOPIC_NAMES = Object.values(TOPICS);
 
-const topicSchema = z.object({
+/** A topic, and where its readers stand. */
+export const topicSchema = z.object({
   topic: z.string().openapi({ example: TOPICS.samples }),
   partitions: z.array(z.object({
     partition: z.int().openapi({ example: 0 }),
@@ -29,6 +30,7 @@ const topicSchema = z.object({
   groups: z.array(z.object({
     group: z.string().openapi({ example: GROUPS.aggregator.id }),
     lag: z.int().openapi({ description: "Offsets that it has still to read.", example: 200 }),
+    lags: z.array(z.int()).openapi({ description: "The same, by partition.", example: [200] }),
     offsets: z.array(z.int().nullable()).openapi({
       description: "The next offset it reads, by partition; null where it has committed none.",
       example: [1000],
@@ -36,7 +38,8 @@ const topicSchema = z.object({
   })),
 }).openapi("Topic");
 
-const topicsRoute = createRoute({
+/** The route, as it is checked and described. */
+export const topicsRoute = createRoute({
   method: "get",
   path: "/v1/topics",
   tags: ["operation"],
@@ -49,8 +52,18 @@ const topicsRoute = createRoute({
 export function routeTopics(app: OpenAPIHono, topics: Topics | undefined): void {
   app.openapi(topicsRoute, async (c) => {
     const { admin } = logOf(topics);
-    const rows = await Promise.all(TOPIC_NAMES.map((topic) => topicRow(admin, topic)));
-    return c.json({ data: rows.filter((row) => row !== null), nextCursor: null });
+    const groups = await Promise.all(
+      Object.values(GROUPS).map(async (group) => ({
+        group: group.id,
+        topics: group.topics as readonly string[],
+        positions: await admin.positions(group),
+      })),
+    );
+    const rows = await Promise.all(TOPIC_NAMES.map(async (topic) => {
+      const partitions = await admin.describe(topic);
+      return partitions === null ? [] : [topicRow(topic, partitions, groups)];
+    }));
+    return c.json({ data: rows.flat(), nextCursor: null });
   });
 }
 
@@ -62,31 +75,27 @@ export function logOf(topics: Topics | undefined): Topics {
   });
 }
 
-async function topicRow(
-  admin: Topics["admin"],
+interface Reader {
+  group: string;
+  topics: readonly string[];
+  positions: Readonly<Record<string, readonly (number | null)[]>>;
+}
+
+function topicRow(
   topic: string,
-): Promise<z.infer<typeof topicSchema> | null> {
-  const partitions = await admin.describe(topic);
-  if (partitions === null) return null;
-  const readers = Object.values(GROUPS)
-    .filter((group) => (group.topics as readonly string[]).includes(topic));
-  const groups = await Promise.all(readers.map(async (group) => {
-    const committed = (await admin.positions(group))[topic] ?? [];
-    const offsets = partitions.map((_, partition) => committed[partition] ?? null);
-    const lag = partitions.reduce(
-      (sum, { startOffset, endOffset }, partition) =>
-        sum + Math.max(0, endOffset - (offsets[partition] ?? startOffset)),
-      0,
+  partitions: readonly PartitionRange[],
+  readers: readonly Reader[],
+): z.infer<typeof topicSchema> {
+  const groups = readers.filter((reader) => reader.topics.includes(topic)).map((reader) => {
+    const offsets = partitions.map((_, partition) => reader.positions[topic]?.[partition] ?? null);
+    const lags = partitions.map(({ startOffset, endOffset }, partition) =>
+      Math.max(0, endOffset - (offsets[partition] ?? startOffset))
     );
-    return { group: group.id, lag, offsets };
-  }));
+    return { group: reader.group, lag: lags.reduce((sum, lag) => sum + lag, 0), lags, offsets };
+  });
   return {
     topic,
-    partitions: partitions.map(({ startOffset, endOffset }, partition) => ({
-      partition,
-      startOffset,
-      endOffset,
-    })),
+    partitions: partitions.map((range, partition) => ({ partition, ...range })),
     groups,
   };
 }

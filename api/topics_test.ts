@@ -35,7 +35,7 @@ Deno.test("topics are listed with their partitions, readers and lag", async () =
       { partition: 0, startOffset: 0, endOffset: 0 },
       { partition: 1, startOffset: 0, endOffset: 3 },
     ],
-    groups: [{ group: "aggregator", lag: 2, offsets: [null, 1] }],
+    groups: [{ group: "aggregator", lag: 2, lags: [0, 2], offsets: [null, 1] }],
   });
 });
 

@@ -71,7 +71,11 @@ export async function benchPipeline(sampleCount = 1_000_000): Promise<PipelineFi
   }
 }
 
-function* sampleRecords(sampleCount: number, partitionCount: number): Generator<NewRecord[]> {
+/** Samples of {@link MARKET_COUNT} markets, minute by minute up to now, some thousands at a time. */
+export function* sampleRecords(
+  sampleCount: number,
+  partitionCount: number,
+): Generator<NewRecord[]> {
   const tickCount = Math.ceil(sampleCount / MARKET_COUNT);
   const firstMs = Math.floor(clock.nowMs() / TICK_MS) * TICK_MS - tickCount * TICK_MS;
   let records: NewRecord[] = [];

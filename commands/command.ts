@@ -5,6 +5,7 @@
  */
 import { parseArgs } from "node:util";
 import { ConfigError } from "../config.ts";
+import { inWords } from "../errors.ts";
 
 /** Exit codes, as shells expect them. */
 export const EXIT = { ok: 0, failure: 1, usage: 2 } as const;
@@ -75,7 +76,7 @@ export async function runCommand<O extends Record<string, Option>>(
       output.err(`${error.message}\nSee: deno task ${command.name} --help\n`);
       return EXIT.usage;
     }
-    output.err(`${messageOf(error)}\n`);
+    output.err(`${inWords(error)}\n`);
     return error instanceof ConfigError ? EXIT.usage : EXIT.failure;
   }
 }
@@ -113,13 +114,6 @@ function helpOf({ name, about, positionals, options }: Command): string {
   );
   const usage = ["deno task", name, positionals, "[options]"].filter(Boolean).join(" ");
   return `${usage}\n\n${about.trim()}\n\n${lines.join("\n")}\n`;
-}
-
-function messageOf(error: Error): string {
-  const cause = error.cause instanceof Error && !error.message.includes(error.cause.message)
-    ? ` (${messageOf(error.cause)})`
-    : "";
-  return `${error.message}${cause}`;
 }
 
 function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {

@@ -4,10 +4,11 @@
  * @module
  */
 import { fileIn } from "../adapters/deno_kv/data_directory.ts";
-import { SqliteStatisticsStore } from "../adapters/sqlite/statistics_store.ts";
 import { type Config, loadConfig } from "../config.ts";
 import { formatDuration, parseDuration } from "../config/duration.ts";
+import { ROLES } from "../config/settings.ts";
 import { openEngine } from "../process/engine.ts";
+import { openStore } from "../process/store.ts";
 import { configureLogging } from "../logging.ts";
 import { isTickMs } from "../stats/sample.ts";
 import { type Command, EXIT, type Output, runCommand, UsageError } from "./command.ts";
@@ -79,28 +80,28 @@ async function throughPipeline(
 ): Promise<Ended> {
   await using engine = await openEngine({
     ...config,
+    roles: ROLES,
     // Else old history would be deleted as it comes.
     keepStatisticsMs: null,
   });
   return await importAsSamples(input, config, engine, report, output);
 }
 
-/** Opens the store without the data directory's lock: SQLite lets the process that has it go on. */
+/** Opens the store without the data directory's lock: it lets the process that has it go on. */
 async function intoStore(
   input: ImportInput,
   config: Config,
   report: Report,
   output: Output,
 ): Promise<Ended> {
-  const { dataDirectory, graceMs, amendForMs, partitionCount, keepStatisticsMs: keepMs } = config;
+  const { dataDirectory } = config;
   await Deno.mkdir(dataDirectory, { recursive: true }).catch((cause) => {
     throw new Error(`DATA_DIR: cannot write to ${dataDirectory}; set it to another folder`, {
       cause,
     });
   });
   await removeLeftovers(dataDirectory);
-  const storeConfig = { graceMs, amendForMs, partitionCount, keepMs };
-  using store = new SqliteStatisticsStore(fileIn(dataDirectory, "statistics.db"), storeConfig);
+  await using store = await openStore({ ...config, startupPatienceMs: 0 });
   return await importWindows(input, store, report, output);
 }
 

@@ -4,21 +4,27 @@
  * `deno task --eval "$(deno run … commands/launch.ts dev)"`. The shell of Deno's tasks splits a
  * substitution at spaces, so a path with one would not survive as a flag; a command of its own is
  * parsed anew, quotes and all, and further arguments reach the program. Where the configuration is
- * wrong, what is printed starts nothing.
+ * wrong, what is printed lets the program read that again and say so, or show its help, and nothing else.
  *
  * @module
  */
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import { sourceHosts } from "../adapters/sources/sources.ts";
-import { type Config, ConfigError, loadConfig, loadConfigFile } from "../config.ts";
+import { type Config, loadConfigFile, loadSettings } from "../config.ts";
+import { needsOf } from "../config/needs.ts";
 import {
   permissionArguments,
   type Permissions,
   permissionsOf,
   quoteForShell,
 } from "../config/permissions.ts";
+import { isPermittablePath, ROLES } from "../config/settings.ts";
+import { UsageError } from "./command.ts";
+import { addressOf } from "./health.ts";
 
-/** Young objects are few and short-lived here: more room for them costs memory and gains little speed. */
-const MEMORY_FLAG = "--v8-flags=--max-semi-space-size=4";
+/** Room for young objects, in MB: with half of it they are collected too soon, with twice as much a process only grows. */
+export const MEMORY_FLAG = "--v8-flags=--max-semi-space-size=8";
 
 /** What can be launched: the module, its first arguments, and what it needs of `main.ts`'s permissions. */
 const TARGETS: Readonly<Record<string, Target>> = {
@@ -32,13 +38,18 @@ const TARGETS: Readonly<Record<string, Target>> = {
   topics: {
     run: ["commands/topics.ts"],
     dev: true,
-    needs: (all, config) => ({ ...all, net: brokersOf(config) }),
+    needs: (all, config) => ({ ...all, net: config.kafka?.brokers ?? [] }),
   },
   import: {
     run: ["commands/import.ts"],
     dev: true,
     // Which files are read is said on the command line, which comes after the flags.
-    needs: (all, config) => ({ ...all, net: brokersOf(config), read: "all" }),
+    needs: (all, config) => ({ ...all, net: serversOf(config), read: "all" }),
+  },
+  health: {
+    run: ["commands/health.ts"],
+    dev: true,
+    needs: ({ env, read }, config) => ({ env, net: [addressOf(config)], read, write: [] }),
   },
 };
 
@@ -49,37 +60,78 @@ interface Target {
   needs(all: Permissions, config: Config): Permissions;
 }
 
-/** The command line that runs `target`, quoted for a shell. */
-export function launchCommand(target: string, config: Config, configFile: string | null): string {
+/**
+ * The command line that runs `target`, quoted for a shell; `flags` are further ones of `deno run`.
+ *
+ * @param config `null`: it is wrong, as the program is to say.
+ */
+export function launchCommand(
+  target: string,
+  config: Config | null,
+  configFile: string | null,
+  flags: readonly string[] = [],
+): string {
   const { run, needs } = targetOf(target);
-  const permissions = needs(permissionsOf(config, configFile), config);
-  return ["deno", "run", ...permissionArguments(permissions), MEMORY_FLAG, ...run].map(
-    quoteForShell,
-  ).join(" ");
+  if (config === null) {
+    const read = configFile !== null && isPermittablePath(configFile) ? [configFile] : [];
+    const permissions = [
+      "--no-prompt",
+      "--allow-env",
+      ...read.map((path) => `--allow-read=${path}`),
+    ];
+    return quoted(["deno", "run", ...flags, ...permissions, ...run]);
+  }
+  // What a command looks at does not depend on the roles of the process that it stands beside.
+  const asked = run[0] === "main.ts" ? config : { ...config, roles: ROLES };
+  const permissions = permissionArguments(needs(permissionsOf(asked, configFile), config));
+  return quoted(["deno", "run", ...flags, ...permissions, MEMORY_FLAG, ...run]);
+}
+
+function quoted(command: readonly string[]): string {
+  return command.map(quoteForShell).join(" ");
 }
 
 function targetOf(name: string): Target {
   const target = TARGETS[name];
   if (target !== undefined) return target;
-  throw new TypeError(`launch: ${name} is none of ${Object.keys(TARGETS).join(", ")}`);
+  throw new UsageError(`launch: ${name} is none of ${Object.keys(TARGETS).join(", ")}`);
 }
 
-function brokersOf({ kafka }: Config): readonly string[] {
-  return kafka?.brokers ?? [];
+function serversOf(config: Config): string[] {
+  const { database } = needsOf(config);
+  return [
+    ...config.kafka?.brokers ?? [],
+    ...(database.kind === "postgres" ? [database.hostPort] : []),
+  ];
+}
+
+/**
+ * A process that only reads a file waits until another has made it, and may not look at the folder.
+ *
+ * @throws {UsageError} Where there is none to make it in.
+ */
+function checkFolder(config: Config): void {
+  const { store, database } = needsOf(config);
+  if (store !== "read" || database.kind !== "sqlite") return;
+  const folder = dirname(database.path);
+  if (existsSync(folder)) return;
+  throw new UsageError(
+    `DATABASE_URL=${config.databaseUrl}: there is no folder ${folder}; make it, or name the file ` +
+      "that the writers have",
+  );
 }
 
 if (import.meta.main) {
   // Whatever follows on the command line must not become arguments of something that runs.
   let command = "deno eval 'Deno.exit(2)' --";
   try {
-    const [target = ""] = Deno.args;
-    const config = loadConfig({ dev: targetOf(target).dev });
-    command = launchCommand(target, config, loadConfigFile());
+    const [target = "", ...flags] = Deno.args;
+    const { config } = loadSettings({ dev: targetOf(target).dev });
+    if (config !== null && target === "start") checkFolder(config);
+    command = launchCommand(target, config, loadConfigFile(), flags);
   } catch (error) {
-    const known = error instanceof ConfigError;
-    Deno.stderr.writeSync(
-      new TextEncoder().encode(`${known ? error.message : Deno.inspect(error)}\n`),
-    );
+    const text = error instanceof UsageError ? error.message : Deno.inspect(error);
+    Deno.stderr.writeSync(new TextEncoder().encode(`${text}\n`));
   }
   Deno.stdout.writeSync(new TextEncoder().encode(command));
 }

@@ -1,4 +1,5 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
+import { fileURLToPath } from "node:url";
 import { parseConfig } from "../config.ts";
 import { SETTING_NAMES } from "../config/settings.ts";
 import { outputOf } from "../tests/command_output.ts";
@@ -6,6 +7,10 @@ import { launchCommand } from "./launch.ts";
 import { permissionsCommand } from "./permissions.ts";
 
 const CRYPTOWATCH = { SOURCES: "cryptowatch", CRYPTOWATCH_URL: "https://prices.example/api" };
+
+/** What the thread that reads SQLite for the API is made of. */
+const READER_MODULES = ["adapters", "ports", "stats", "errors.ts", "topology.ts"]
+  .map((path) => fileURLToPath(new URL(`../${path}`, import.meta.url))).join(",");
 
 function flags(text: string): Record<string, string> {
   return Object.fromEntries(
@@ -23,7 +28,7 @@ Deno.test("permissions prints exactly what the configuration needs", async () =>
     "--ignore-env": undefined,
     "--allow-env": [...SETTING_NAMES, "CONFIG_FILE"].join(","),
     "--allow-net": "127.0.0.1:8000,prices.example:443",
-    "--allow-read": "./data",
+    "--allow-read": `./data,${READER_MODULES}`,
     "--allow-write": "./data",
   });
 });
@@ -43,21 +48,41 @@ Deno.test("launchCommand() gives each part what it needs of that, and no more", 
   });
   const of = (target: string) => flags(launchCommand(target, config, "/etc/tracker.json"));
   strictEqual(of("start")["--allow-net"], "[::1]:80,prices.example:443,k1:9092,k2:9093");
-  strictEqual(of("start")["--allow-read"], "./data,/etc/tracker.json");
+  strictEqual(of("start")["--allow-read"], `./data,/etc/tracker.json,${READER_MODULES}`);
+  const writer = { ...config, roles: ["writer" as const] };
+  strictEqual(flags(launchCommand("start", writer, null))["--allow-read"], "./data");
   strictEqual(of("sources")["--allow-net"], "prices.example:443");
   strictEqual(of("sources")["--allow-write"], undefined);
   strictEqual(of("topics")["--allow-net"], "k1:9092,k2:9093");
   strictEqual(of("import")["--allow-write"], "./data");
+  const postgres = { ...config, databaseUrl: "postgres://u:p@db/d?sslrootcert=/ca.pem" };
+  const { "--allow-net": net, ...import_ } = flags(launchCommand("import", postgres, null));
+  strictEqual(net, "k1:9092,k2:9093,db:5432");
+  strictEqual(import_["--allow-write"], "./data");
   for (const target of ["dev", "start", "sources", "topics", "import"]) {
     const command = launchCommand(target, config, null);
     ok(command.startsWith("deno run --no-prompt --ignore-env --allow-env="));
+    ok(
+      launchCommand(target, config, null, ["--cached-only"]).startsWith("deno run --cached-only "),
+    );
     ok(!/ -A| --allow-all| --allow-run| --allow-ffi| --allow-sys/.test(command), command);
   }
 });
 
 Deno.test("launchCommand() asks for no source's address where nothing is sampled", () => {
   const config = parseConfig({ ...CRYPTOWATCH, KAFKA_BROKERS: "k1:9092", ROLES: "aggregator" });
-  strictEqual(flags(launchCommand("start", config, null))["--allow-net"], "k1:9092");
+  strictEqual(flags(launchCommand("start", config, null))["--allow-net"], "127.0.0.1:8000,k1:9092");
+});
+
+Deno.test("launchCommand() lets a wrong configuration be told, and nothing be done", () => {
+  strictEqual(
+    launchCommand("start", null, "/etc/tracker.json", ["--cached-only"]),
+    "deno run --cached-only --no-prompt --allow-env --allow-read=/etc/tracker.json main.ts",
+  );
+  strictEqual(
+    launchCommand("dev", null, "/a,b.json"),
+    "deno run --no-prompt --allow-env main.ts --dev",
+  );
 });
 
 Deno.test("launchCommand() keeps a path with spaces and quotes whole", () => {

@@ -10,7 +10,7 @@ import { DenoKvTopicReader } from "../adapters/deno_kv/topic_reader.ts";
 import { systemClock } from "../adapters/system_clock.ts";
 import { type Config, loadConfig } from "../config.ts";
 import type { LogRecord, TopicAdmin, TopicLog } from "../ports/topic_log.ts";
-import { GROUPS, TOPICS } from "../topology.ts";
+import { GROUPS, TOPICS, topicSpecs } from "../topology.ts";
 import { type Command, EXIT, type Given, type Output, runCommand, UsageError } from "./command.ts";
 import { formatTable } from "./table.ts";
 
@@ -35,16 +35,20 @@ const options = {
 /** The command. */
 export const topicsCommand: Command<typeof options> = {
   name: "topics",
-  positionals: "[tail TOPIC]",
+  positionals: "[tail TOPIC | create]",
   about: `
 Shows the topics, their partitions and offsets, and how far behind their readers are; or, with tail,
-the records of one topic as they come. Only reads, and works beside a running process.
+the records of one topic as they come. Only reads, and works beside a running process. With create,
+makes the topics that Kafka lacks, as every process does at its start.
 Topics: ${Object.values(TOPICS).join(", ")}.`,
   options,
   async run(given, output) {
     const [verb, topic, ...more] = given.positionals;
+    if (verb === "create" && topic === undefined) return await create(output);
     if ((verb !== undefined && verb !== "tail") || more.length > 0) {
-      throw new UsageError(`topics: cannot ${given.positionals.join(" ")}; only tail TOPIC`);
+      throw new UsageError(
+        `topics: cannot ${given.positionals.join(" ")}; only tail TOPIC, or create`,
+      );
     }
     if (verb === "tail" && topic === undefined) {
       throw new UsageError(`topics: tail which? ${Object.values(TOPICS).join(", ")}`);
@@ -72,6 +76,21 @@ export async function openLogReader(
   return new DenoKvTopicReader(kv, { clock: systemClock });
 }
 
+async function create(output: Output): Promise<number> {
+  const { kafka, partitionCount, startupPatienceMs } = loadConfig({ dev: true });
+  if (kafka === null) {
+    throw new UsageError(
+      "topics: create is for Kafka; set KAFKA_BROKERS (an embedded log is made at start)",
+    );
+  }
+  const { openKafkaTopicLog } = await import("../adapters/kafka/topic_log.ts");
+  await using log = await openKafkaTopicLog({ ...kafka, patienceMs: startupPatienceMs });
+  const specs = topicSpecs("kafka", partitionCount);
+  await log.create(specs);
+  output.out(`${specs.map((spec) => spec.name).join(", ")}: as they must be\n`);
+  return EXIT.ok;
+}
+
 async function list(
   log: LogReader,
   { options }: Given<typeof topicsCommand.options>,
@@ -94,7 +113,9 @@ async function list(
       }
     }
   }
-  if (options.json) {
+  if (rows.length === 0) {
+    output.err("topics: there are none yet; the program makes them at its first start\n");
+  } else if (options.json) {
     for (const row of rows) output.out(`${JSON.stringify(row)}\n`);
   } else {
     output.out(formatTable(
@@ -117,6 +138,12 @@ async function tail(
   const only = options.partition === undefined ? null : wholeNumber("partition", options.partition);
   if (only !== null && only >= ranges.length) {
     throw new UsageError(`topics: ${topic} has partitions 0 to ${ranges.length - 1}, not ${only}`);
+  }
+  const end = Math.max(...ranges.map(({ endOffset }) => endOffset));
+  if (only === null && Number(options.from) > end) {
+    throw new UsageError(
+      `topics: --from ${options.from}: no partition of ${topic} goes beyond ${end}`,
+    );
   }
   await Promise.all(ranges.map(async ({ startOffset, endOffset }, partition) => {
     if (only !== null && partition !== only) return;

@@ -74,7 +74,9 @@ Deno.test("topics says what it cannot show", async () => {
         [["tail", "nope"], /there is no topic nope/],
         [["tail", "samples", "--partition", "9"], /samples has partitions 0 to 1, not 9/],
         [["tail", "samples", "--from", "soon"], /--from soon: must be a whole number/],
+        [["tail", "samples", "--from", "99"], /no partition of samples goes beyond 25/],
         [["drop", "samples"], /cannot drop samples; only tail/],
+        [["create"], /create is for Kafka; set KAFKA_BROKERS/],
       ] as const
     ) {
       const { code, err } = await outputOf(topicsCommand, args, settings);

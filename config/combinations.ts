@@ -16,7 +16,11 @@ interface Combination {
 
 const KAFKA_SETTINGS = [
   "KAFKA_CLIENT_ID",
+  "KAFKA_COMPRESSION",
   "KAFKA_TLS",
+  "KAFKA_TLS_CA",
+  "KAFKA_TLS_CERT",
+  "KAFKA_TLS_KEY",
   "KAFKA_SASL_MECHANISM",
   "KAFKA_USERNAME",
   "KAFKA_PASSWORD",
@@ -60,12 +64,18 @@ const COMBINATIONS: readonly Combination[] = [
     },
   },
   {
-    settings: ["ROLES", "KAFKA_BROKERS"],
-    problem: ({ ROLES, KAFKA_BROKERS }) =>
-      KAFKA_BROKERS !== null && ROLES.includes("api") && !ROLES.includes("writer")
-        ? `ROLES=${ROLES}: the API reads what the writer keeps in SQLite, in one process; name ` +
-          "writer too"
-        : null,
+    settings: ["ROLES", "KAFKA_BROKERS", "DATABASE_URL"],
+    problem({ ROLES, KAFKA_BROKERS, DATABASE_URL }) {
+      const [has, lacks] = ROLES.includes("api")
+        ? ["api", "writer"] as const
+        : ["writer", "api"] as const;
+      if (KAFKA_BROKERS === null || DATABASE_URL !== null) return null;
+      return !ROLES.includes(has) || ROLES.includes(lacks)
+        ? null
+        : `ROLES=${ROLES}: the API reads what writers keep, and without DATABASE_URL each process ` +
+          "keeps it in a DATA_DIR of its own; set DATABASE_URL, the same for all writers and " +
+          `APIs (postgres://…, or sqlite:/path/statistics.db on one machine), or name ${lacks} too`;
+    },
   },
   {
     settings: ["SCHEDULE", "INTERVAL"],
@@ -81,16 +91,15 @@ const COMBINATIONS: readonly Combination[] = [
         ? `${name}: set without KAFKA_BROKERS; set that too, or unset ${name}`
         : null,
   })),
-  {
-    settings: ["KAFKA_SASL_MECHANISM", "KAFKA_USERNAME", "KAFKA_PASSWORD"],
-    problem(values) {
-      const names = ["KAFKA_SASL_MECHANISM", "KAFKA_USERNAME", "KAFKA_PASSWORD"] as const;
-      const missing = names.filter((name) => values[name] === null);
-      return missing.length === 0 || missing.length === names.length
-        ? null
-        : `${missing.join(", ")}: not set; ${names.join(", ")} go together: set all or none`;
-    },
-  },
+  together("KAFKA_SASL_MECHANISM", "KAFKA_USERNAME", "KAFKA_PASSWORD"),
+  together("KAFKA_TLS_CERT", "KAFKA_TLS_KEY"),
+  ...(["KAFKA_TLS_CA", "KAFKA_TLS_CERT", "KAFKA_TLS_KEY"] as const).map((name): Combination => ({
+    settings: [name, "KAFKA_TLS"],
+    problem: ({ KAFKA_TLS }, isSet) =>
+      isSet(name) && !KAFKA_TLS
+        ? `${name}: set without KAFKA_TLS=yes; set that, or unset ${name}`
+        : null,
+  })),
   {
     settings: ["WINDOW", "GRACE", "AMEND_FOR", "KAFKA_BROKERS", "PARTITIONS"],
     problem({ WINDOW, GRACE, AMEND_FOR, KAFKA_BROKERS, PARTITIONS }) {
@@ -133,6 +142,19 @@ const COMBINATIONS: readonly Combination[] = [
         } must be a multiple of it`,
   },
 ];
+
+/** Settings of which one is nothing without the others. */
+function together(...names: SettingName[]): Combination {
+  return {
+    settings: names,
+    problem(values) {
+      const missing = names.filter((name) => values[name] === null);
+      return missing.length === 0 || missing.length === names.length
+        ? null
+        : `${missing.join(", ")}: not set; ${names.join(", ")} go together: set all or none`;
+    },
+  };
+}
 
 /** The problems of settings that are right by themselves (those in `wrong` are not). */
 export function combinationProblems(

@@ -3,9 +3,11 @@
  *
  * @module
  */
+import { fileURLToPath } from "node:url";
 import { sourceHosts } from "../adapters/sources/sources.ts";
 import type { Config } from "../config.ts";
-import { SETTING_NAMES } from "./settings.ts";
+import { needsOf } from "./needs.ts";
+import { isPermittablePath, SETTING_NAMES } from "./settings.ts";
 
 /** What a process may do, in the order of Deno's flags. */
 export interface Permissions {
@@ -16,6 +18,12 @@ export interface Permissions {
   read: readonly string[] | "all";
   write: readonly string[];
 }
+
+/** The program's folder; where no flag can name it, it is the one that the program is run in. */
+const ROOT = [fileURLToPath(new URL("../", import.meta.url))].find(isPermittablePath) ?? "";
+/** What adapters/sqlite/reader_thread.ts is made of. */
+const READER_MODULES = ["adapters", "ports", "stats", "errors.ts", "topology.ts"]
+  .map((path) => ROOT + path);
 
 /**
  * The least that `main.ts` needs.
@@ -33,15 +41,28 @@ export interface Permissions {
 export function permissionsOf(config: Config, configFile: string | null): Permissions {
   const { host, port, roles, kafka, dataDirectory } = config;
   const listen = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const needs = needsOf(config);
+  const files = needs.dataDirectory ? [dataDirectory] : [];
+  const read: (string | null)[] = [configFile, ...Object.values(kafka?.tls ?? {})];
+  const servers = [...kafka?.brokers ?? []] as string[];
+  const { database } = needs;
+  // What a thread of its own runs is read again from the program's own files.
+  if (roles.includes("api") && database.kind === "sqlite") read.push(...READER_MODULES);
+  if (config.databaseUrl !== null && needs.store !== null) {
+    if (database.kind === "postgres") {
+      servers.push(database.hostPort);
+      read.push(database.sslRootCertificate);
+    } else (needs.store === "write" ? files : read).push(database.path);
+  }
   return {
     net: [
-      ...(roles.includes("api") ? [listen] : []),
+      listen,
       ...(roles.includes("sampler") ? sourceHosts(config) : []),
-      ...(kafka?.brokers ?? []),
+      ...servers,
     ],
     env: [...SETTING_NAMES, "CONFIG_FILE"],
-    read: configFile === null ? [dataDirectory] : [dataDirectory, configFile],
-    write: [dataDirectory],
+    read: [...files, ...read.filter((path) => path !== null)],
+    write: files,
   };
 }
 

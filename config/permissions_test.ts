@@ -25,48 +25,96 @@ async function probe(
 
 const CRYPTOWATCH = { SOURCES: "cryptowatch", CRYPTOWATCH_URL: "http://127.0.0.1:9" };
 const KAFKA = { KAFKA_BROKERS: "127.0.0.1:19092" };
+const SERVER = "127.0.0.1:0";
+const BROKER = "127.0.0.1:19092";
+const SOURCE = "127.0.0.1:9";
+const DATABASE = "127.0.0.1:15432";
+const POSTGRES = { DATABASE_URL: `postgres://u:p@${DATABASE}/d?sslrootcert=AUTHORITY` };
 
-for (
-  const [name, settings, net] of [
-    ["everything, embedded", { SOURCES: "simulated", PORT: "0" }, ["127.0.0.1:0"]],
-    ["the API alone", { ROLES: "api", PORT: "0" }, ["127.0.0.1:0"]],
-    ["a sampler", { ROLES: "sampler", ...CRYPTOWATCH, ...KAFKA }, [
-      "127.0.0.1:9",
-      "127.0.0.1:19092",
-    ]],
-    ["an aggregator", { ROLES: "aggregator", ...CRYPTOWATCH, ...KAFKA }, ["127.0.0.1:19092"]],
-    ["a writer", { ROLES: "writer", ...KAFKA }, ["127.0.0.1:19092"]],
-  ] as const
-) {
+/** What each may do, of what all are tried at: its own folder, the shared store. */
+interface Granted {
+  net: readonly string[];
+  folder: boolean;
+  store: "write" | "read" | null;
+  /** The file with the database's authority. */
+  authority?: boolean;
+}
+
+const GRANTED: readonly [string, Record<string, string>, Granted][] = [
+  ["everything, embedded", { SOURCES: "simulated" }, { net: [], folder: true, store: null }],
+  ["the API alone, embedded", { ROLES: "api" }, { net: [], folder: true, store: null }],
+  ["the API beside an embedded process", { ROLES: "api", DATABASE_URL: "STORE" }, {
+    ...{ net: [], folder: false, store: "read" },
+  }],
+  ["a sampler", { ROLES: "sampler", ...CRYPTOWATCH, ...KAFKA, DATABASE_URL: "STORE" }, {
+    ...{ net: [SOURCE, BROKER], folder: true, store: null },
+  }],
+  ["an aggregator", { ROLES: "aggregator", ...CRYPTOWATCH, ...KAFKA, DATABASE_URL: "STORE" }, {
+    ...{ net: [BROKER], folder: true, store: null },
+  }],
+  ["a writer", { ROLES: "writer", ...CRYPTOWATCH, ...KAFKA, DATABASE_URL: "STORE" }, {
+    ...{ net: [BROKER], folder: false, store: "write" },
+  }],
+  ["an API", { ROLES: "api", ...CRYPTOWATCH, ...KAFKA, DATABASE_URL: "STORE" }, {
+    ...{ net: [BROKER], folder: false, store: "read" },
+  }],
+  ["a writer with an API", { ROLES: "writer,api", ...KAFKA }, {
+    ...{ net: [BROKER], folder: true, store: null },
+  }],
+  ["an aggregator beside a database", { ROLES: "aggregator", ...KAFKA, ...POSTGRES }, {
+    ...{ net: [BROKER], folder: true, store: null },
+  }],
+  ["a writer of a database", { ROLES: "writer", ...KAFKA, ...POSTGRES }, {
+    ...{ net: [BROKER, DATABASE], folder: false, store: null, authority: true },
+  }],
+  ["an API of a database", { ROLES: "api", ...POSTGRES }, {
+    ...{ net: [DATABASE], folder: false, store: null, authority: true },
+  }],
+];
+
+for (const [name, settings, granted] of GRANTED) {
   Deno.test(`permissionsOf() lets ${name} do its work and nothing else`, async () => {
-    const DATA_DIR = await Deno.makeTempDir({ prefix: "it's a data directory " });
+    const directory = await Deno.makeTempDir({ prefix: "it's a data directory " });
     try {
-      const addresses = ["127.0.0.1:0", "127.0.0.1:9", "127.0.0.1:19092", "127.0.0.2:9"];
-      const outside = `${DATA_DIR}-not`;
-      const configFile = `${DATA_DIR}.json`;
-      const outcomes = await probe({ ...settings, DATA_DIR }, configFile, {
-        read: [`${DATA_DIR}/x`, configFile, outside, "/etc/passwd", "deno.json"],
-        write: [`${DATA_DIR}/x`, configFile, outside],
+      const DATA_DIR = `${directory}/data`;
+      const [store, authority] = [`${directory}/statistics.db`, `${directory}/authority.pem`];
+      await Deno.mkdir(DATA_DIR);
+      const given = {
+        ...{ ...settings, DATA_DIR, PORT: "0" },
+        ...(settings.DATABASE_URL === "STORE" && { DATABASE_URL: `sqlite:${store}` }),
+        ...(settings.DATABASE_URL?.includes("AUTHORITY") &&
+          { DATABASE_URL: settings.DATABASE_URL.replace("AUTHORITY", authority) }),
+      };
+      const addresses = [SERVER, SOURCE, BROKER, DATABASE, "127.0.0.2:9"];
+      const configFile = `${directory}/settings.json`;
+      const [own, beside] = [`${DATA_DIR}/x`, `${directory}/data-not`];
+      const outcomes = await probe(given, configFile, {
+        read: [own, store, authority, configFile, beside, "/etc/passwd", "deno.json"],
+        write: [own, store, authority, configFile, beside],
         net: addresses,
         env: ["DATA_DIR", "SECRET_OF_ANOTHER", "HOME"],
       });
+      const outcome = (isGranted: boolean) => isGranted ? "permitted" : "refused";
+      const net = [SERVER, ...granted.net];
       deepStrictEqual(outcomes, {
         read: {
-          ...{ [`${DATA_DIR}/x`]: "permitted", [configFile]: "permitted" },
-          ...{ [outside]: "refused", "/etc/passwd": "refused", "deno.json": "refused" },
+          ...{ [own]: outcome(granted.folder), [store]: outcome(granted.store !== null) },
+          ...{ [authority]: outcome(granted.authority === true) },
+          ...{ [configFile]: "permitted", [beside]: "refused" },
+          ...{ "/etc/passwd": "refused", "deno.json": "refused" },
         },
-        write: { [`${DATA_DIR}/x`]: "permitted", [configFile]: "refused", [outside]: "refused" },
+        write: {
+          ...{ [own]: outcome(granted.folder), [store]: outcome(granted.store === "write") },
+          ...{ [configFile]: "refused", [beside]: "refused", [authority]: "refused" },
+        },
         net: Object.fromEntries(
-          addresses.map((address) => [
-            address,
-            (net as readonly string[]).includes(address) ? "permitted" : "refused",
-          ]),
+          addresses.map((address) => [address, outcome(net.includes(address))]),
         ),
         env: { DATA_DIR, SECRET_OF_ANOTHER: null, HOME: null },
         ...{ run: "refused", ffi: "refused", sys: "refused" },
       });
     } finally {
-      await Deno.remove(DATA_DIR, { recursive: true });
+      await Deno.remove(directory, { recursive: true });
     }
   });
 }

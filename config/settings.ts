@@ -6,6 +6,8 @@
  */
 import { z } from "zod";
 import { parseCron } from "../sampler/schedule.ts";
+import { parseApiTokens, shownApiTokens } from "./access.ts";
+import { databaseOf, shownDatabaseUrl } from "./database_url.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
 
 /** The roles of the program, in the flow's order. */
@@ -35,17 +37,19 @@ export interface Setting<T = unknown, D extends string | null = string | null> {
   /** The text that stands where nothing is set; `null`: nothing does. */
   default: D;
   schema: z.ZodType<T, string>;
-  /** Whether its value is never shown. */
-  secret: boolean;
+  /** Its text as it may be shown. */
+  shown(text: string): string;
 }
+
+const hidden = () => "(hidden)";
 
 function setting<T, D extends string | null>(
   fallback: D,
   schema: z.ZodType<T, string>,
   about: string,
-  { secret = false } = {},
+  shown = (text: string) => text,
 ): Setting<T, D> {
-  return { about, default: fallback, schema, secret };
+  return { about, default: fallback, schema, shown };
 }
 
 /** A check that is its own message: what is allowed, in the words of "must be …". */
@@ -60,7 +64,7 @@ function text<T>(allowed: string, read: (text: string) => T | null): z.ZodType<T
 
 function oneOf<const T extends string>(...values: readonly T[]): z.ZodType<T, string> {
   return text(
-    values.join(" or "),
+    values.join(", ").replace(/, (\S+)$/, " or $1"),
     (value) => values.find((v) => v === value.toLowerCase()) ?? null,
   );
 }
@@ -131,6 +135,8 @@ const directory = text(
   (value) => isPermittablePath(value) ? value : null,
 );
 
+const pemFile = directory;
+
 const brokers = text(
   "a comma list of host:port, like kafka-1:9092,kafka-2:9092",
   (value) => {
@@ -145,6 +151,25 @@ function isHostPort(value: string): value is HostPort {
   return HOST_NAME.test(value.slice(0, cut)) && /^\d{1,5}$/.test(port) && Number(port) > 0 &&
     Number(port) < 65_536;
 }
+
+/** Kept as it is; its problems are told in the words of who reads it. */
+const databaseUrl: z.ZodType<string, string> = z.string().transform((value, context) => {
+  const issue = (message: string) => {
+    context.issues.push({ code: "custom", message, input: value });
+    return z.NEVER;
+  };
+  try {
+    const place = databaseOf(value);
+    const path = place.kind === "sqlite" ? place.path : place.sslRootCertificate ?? "";
+    if (!isPermittablePath(path)) return issue("no path may hold commas or control characters");
+    if (place.kind === "postgres" && !isHostPort(place.hostPort)) {
+      return issue("its host must be one name or IP address");
+    }
+    return value;
+  } catch (error) {
+    return issue((error as Error).message.replace(/^DATABASE_URL: /, ""));
+  }
+});
 
 const httpUrl = text(
   "an http:// or https:// address without user, query or fragment, like https://api.example.org",
@@ -177,20 +202,60 @@ export const SETTINGS = {
     duration(SECOND_MS, HOUR_MS, { divides: HOUR_MS, example: "10s" }),
     "Polls this often, instead of by SCHEDULE",
   ),
-  HOST: setting("127.0.0.1", host, "Where the API listens; 0.0.0.0 for everywhere"),
-  PORT: setting("8000", integer(0, 65_535), "Where the API listens; 0 for any free port"),
+  HOST: setting(
+    "127.0.0.1",
+    host,
+    "Where API, health and metrics are served; 0.0.0.0 for everywhere",
+  ),
+  PORT: setting("8000", integer(0, 65_535), "Their port; 0 for any free one"),
+  PUBLISH_ADDRESS: setting(
+    null,
+    host,
+    "Where others reach HOST and PORT, if elsewhere: a container's port is published there",
+  ),
   CORS_ORIGINS: setting(null, origins, "Pages of these origins may read the API; * for all"),
-  DATA_DIR: setting("./data", directory, "Where Deno KV and SQLite keep their files"),
+  API_TOKENS: setting(
+    null,
+    text(
+      "a comma list of name:sha256, as `deno task token NAME` makes them, each name once",
+      parseApiTokens,
+    ),
+    "Who may use the API: a comma list of what `deno task token NAME` makes; unset: everybody",
+    shownApiTokens,
+  ),
+  TOPIC_MESSAGES: setting(
+    null,
+    oneOf("open", "token"),
+    "Whether reading topics' messages takes a token; unset: it does if others than this machine reach us",
+  ),
+  RATE_LIMIT: setting(
+    "6000",
+    integer(0, 10_000_000),
+    "Requests that one client of the API may make in a minute; 0: any number",
+  ),
+  DATA_DIR: setting("./data", directory, "Where this process alone keeps its files"),
   KAFKA_BROKERS: setting(null, brokers, "Kafka's brokers; unset: the embedded log"),
   KAFKA_CLIENT_ID: setting("data-tracker", anyText, "How this process is called in Kafka's logs"),
+  KAFKA_COMPRESSION: setting(
+    "zstd",
+    oneOf("none", "gzip", "zstd"),
+    "What to compress records for Kafka with; those of others are read in any codec",
+  ),
   KAFKA_TLS: setting("no", yesOrNo, "Whether to speak TLS to the brokers"),
+  KAFKA_TLS_CA: setting(
+    null,
+    pemFile,
+    "A PEM file: the authorities of the brokers' certificates; unset: those that Deno knows",
+  ),
+  KAFKA_TLS_CERT: setting(null, pemFile, "A PEM file: our certificate, where the brokers want one"),
+  KAFKA_TLS_KEY: setting(null, pemFile, "A PEM file: its key"),
   KAFKA_SASL_MECHANISM: setting(
     null,
     oneOf("plain", "scram-sha-256", "scram-sha-512"),
     "How to log in to Kafka",
   ),
   KAFKA_USERNAME: setting(null, anyText, "Who logs in to Kafka"),
-  KAFKA_PASSWORD: setting(null, anyText, "The password for Kafka", { secret: true }),
+  KAFKA_PASSWORD: setting(null, anyText, "The password for Kafka", hidden),
   SESSION_TIMEOUT: setting(
     "10s",
     duration(6 * SECOND_MS, 5 * MINUTE_MS),
@@ -198,12 +263,14 @@ export const SETTINGS = {
   ),
   DATABASE_URL: setting(
     null,
-    text(
-      "unset: this version keeps statistics in SQLite in DATA_DIR and does not know Postgres yet",
-      (): string | null => null,
-    ),
-    "A database for the statistics; unset: SQLite",
-    { secret: true },
+    databaseUrl,
+    "Where statistics are kept, shared with other processes: Postgres, or a SQLite file; unset: in DATA_DIR",
+    shownDatabaseUrl,
+  ),
+  STARTUP_PATIENCE: setting(
+    "0s",
+    duration(0, DAY_MS, { example: "5m" }),
+    "How long a start waits for Kafka and Postgres where they do not answer; 0s fails within ten seconds",
   ),
   PARTITIONS: setting("6", integer(1, 1000), "Partitions of a new topic"),
   WINDOW: setting(
@@ -237,7 +304,7 @@ export const SETTINGS = {
       const ms = parseDuration(value);
       return ms !== null && ms >= DAY_MS && ms <= 36_500 * DAY_MS && ms % DAY_MS === 0 ? ms : null;
     }),
-    "How long the store keeps statistics",
+    "How long the store keeps statistics; Postgres for ever, unless this says otherwise",
   ),
   SKIP_LOST: setting(
     "no",
@@ -245,7 +312,7 @@ export const SETTINGS = {
     "Whether to go on where samples were deleted before they were counted",
   ),
   CRYPTOWATCH_URL: setting(null, httpUrl, "A service with Cryptowatch's REST API"),
-  CRYPTOWATCH_API_KEY: setting(null, anyText, "The key for its allowance", { secret: true }),
+  CRYPTOWATCH_API_KEY: setting(null, anyText, "The key for its allowance", hidden),
   CRYPTOWATCH_ENDPOINT: setting(
     "prices",
     oneOf("prices", "summaries"),

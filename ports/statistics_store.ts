@@ -5,6 +5,7 @@
  * @module
  */
 import type { WindowState } from "../stats/window.ts";
+import type { MarketFilters } from "./market_filters.ts";
 import type { Budget } from "./market_source.ts";
 
 /** A window as `statistics` carries it. */
@@ -53,8 +54,36 @@ export interface StatisticsStoreConfig {
   keepMs: number | null;
 }
 
-/** The writer's half. Every write is idempotent: the same records twice, in any order, leave the same rows. */
+/**
+ * The store can take or give nothing now, whatever is asked: it is away, starting, full, or set up
+ * wrongly. Nothing is wrong with the records; the same call may succeed later. The message is in an
+ * operator's words (`DATABASE_URL: cannot reach db:5432 (connection refused); is Postgres up?`).
+ */
+export class StoreUnavailableError extends Error {
+  override name = "StoreUnavailableError";
+}
+
+/** The store answers, but has more to read than it can, or a read took longer than reads may: ask again later, or for less. */
+export class StoreBusyError extends StoreUnavailableError {
+  override name = "StoreBusyError";
+}
+
+/**
+ * The store refuses some of these records for what is in them, and would again; they were not
+ * stored. Nor were the call's others, but for what an earlier transaction of a long call held.
+ */
+export class RecordsRefusedError extends Error {
+  override name = "RecordsRefusedError";
+}
+
+/**
+ * The writer's half. Every write is idempotent: the same records twice, in any order, leave the same
+ * rows. A write rejects with {@link StoreUnavailableError} or {@link RecordsRefusedError}; any other
+ * error tells nothing.
+ */
 export interface StatisticsSink {
+  /** Tells this store from all others, and from itself before it was emptied: made with its tables, by chance. Asked anew each time. */
+  storeId(): Promise<string>;
   /**
    * Upserts windows. Of one origin `live`, the greater revision stands and an equal one is ignored.
    * Between origins, or within one that is not `live`, the row that counts more samples stands; of
@@ -125,11 +154,7 @@ export interface RowPlace {
  * page by page, brings every row that was there at the first page exactly once, whatever is written
  * meanwhile (unless retention deletes it).
  */
-export interface StatisticsQuery {
-  exchange?: string;
-  instrument?: string;
-  base?: string;
-  quote?: string;
+export interface StatisticsQuery extends MarketFilters {
   /** `[fromMs, toMs)` of the windows' starts. */
   fromMs: number;
   toMs: number;
@@ -153,17 +178,13 @@ export interface MarketRow {
 }
 
 /** Which markets to read, ordered by exchange and instrument. */
-export interface MarketQuery {
-  exchange?: string;
-  instrument?: string;
-  base?: string;
-  quote?: string;
+export interface MarketQuery extends MarketFilters {
   after?: { exchange: string; instrument: string };
   /** At most this many rows, from 1 to {@link READ_LIMIT_MAX}. */
   limit: number;
 }
 
-/** The API's half. Every read sees whole writes. @throws {RangeError} Where `limit` is out of range. */
+/** The API's half. Every read sees whole writes. @throws {RangeError} Where `limit` is out of range, or a filter has too many patterns. */
 export interface StatisticsQueries {
   /** Rows in the order asked for. */
   statistics(query: StatisticsQuery): Promise<readonly StatisticsRow[]>;

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { OperatorError } from "../errors.ts";
 
 /** A record to append. */
 export interface NewRecord {
@@ -16,7 +17,7 @@ export interface NewRecord {
   headers?: Readonly<Record<string, string>>;
 }
 
-/** A record read. */
+/** A record read. An adapter may read its key only when it is asked for: do not spread it. */
 export interface LogRecord {
   offset: number;
   /** When the log took it, by the log's own clock, in ms since the epoch; never falls along a partition. */
@@ -50,6 +51,8 @@ export interface FetchOptions {
 export interface Group {
   id: string;
   topics: readonly string[];
+  /** Its partition numbers stand for something else, and its members say what they have got. */
+  isByProxy?: boolean;
 }
 
 /** Where a group stands in one topic's partition. */
@@ -62,7 +65,8 @@ export interface Position {
 
 /** What one transaction does, whole or not at all. */
 export interface Transaction {
-  records: readonly NewRecord[];
+  /** Walked once, while the commit runs: large transactions are made as they are sent. */
+  records: Iterable<NewRecord>;
   /** Per topic of the group: the next offset to read in the claimed partition. */
   offsets: Readonly<Record<string, number>>;
   /**
@@ -121,9 +125,10 @@ export interface TopicLog {
   ): Promise<void>;
   /**
    * Claims a partition number of the group: fences every earlier claim at the log itself, ends its
-   * open transaction, and only then reads the committed positions.
+   * open transaction, and only then reads the committed positions. Waits for a log that is away, until
+   * `signal` aborts: then it rejects, and it may have fenced.
    */
-  claim(group: Group, partition: number): Promise<Claim>;
+  claim(group: Group, partition: number, signal?: AbortSignal): Promise<Claim>;
 }
 
 /** What a topic must be. */
@@ -152,6 +157,11 @@ export interface TopicAdmin {
   positions(group: Group): Promise<Readonly<Record<string, readonly (number | null)[]>>>;
 }
 
+/** The log does not answer at the moment. Its adapter says so once for all who need it. */
+export class LogAwayError extends OperatorError {
+  override name = "LogAwayError";
+}
+
 /** A later claim of the same partition exists. */
 export class FencedError extends Error {
   override name = "FencedError";
@@ -174,6 +184,6 @@ export class OffsetOutOfRangeError extends Error {
 }
 
 /** A topic exists with other settings than the program needs. */
-export class TopicMismatchError extends Error {
+export class TopicMismatchError extends OperatorError {
   override name = "TopicMismatchError";
 }

@@ -4,14 +4,16 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { Registry } from "prom-client";
 import { createSources } from "../adapters/sources/sources.ts";
 import { systemClock as clock, systemRandom as random } from "../adapters/system_clock.ts";
 import { createAggregator } from "../aggregator/aggregator.ts";
 import { createApiRole } from "../api/role.ts";
 import type { Config } from "../config.ts";
+import { inWords } from "../errors.ts";
 import type { Engine } from "./engine.ts";
 import type { Role } from "../ports/role.ts";
+import { StoreUnavailableError } from "../ports/statistics_store.ts";
+import type { ProcessServer } from "./server.ts";
 import { isReplayable, playHistory } from "../sampler/history.ts";
 import { createSampler, type Sampler } from "../sampler/sampler.ts";
 import { createWriter } from "../writer/writer.ts";
@@ -24,6 +26,9 @@ const PAST_MS = 24 * HOUR_MS;
 /** Under which name the state store remembers whether the past was played whole. */
 const PAST_STATE = "past";
 
+/** How long a question for the health waits for the store, in ms: less than whoever asks does. */
+const LOOK_MAX_MS = 2_000;
+
 /** The roles of one process. */
 export interface Roles {
   roles: readonly Role[];
@@ -31,43 +36,59 @@ export interface Roles {
   tick(tickMs: number): Promise<void>;
 }
 
-/** Makes the roles that `config.roles` names. */
-export async function createRoles(config: Config, engine: Engine): Promise<Roles> {
-  const registry = new Registry();
-  const { log, windows, store, state } = engine;
-  const shared = { log, clock, random, registry };
+/** Makes the roles that `config.roles` names, each of what it needs of the engine alone. */
+export async function createRoles(
+  config: Config,
+  engine: Engine,
+  server: ProcessServer,
+): Promise<Roles> {
+  const { registry } = server;
+  const shared = { clock, random, registry };
   const schedule = config.intervalMs === null
     ? { cron: config.schedule }
     : { intervalMs: config.intervalMs };
   const sources = config.roles.includes("sampler") ? createSources(config) : [];
   // A first start that was cut short plays the past again: ticks that were counted are known.
-  const isFresh = config.dev &&
-    (await engine.isEmpty() || await state.read(PAST_STATE) === "playing");
+  const isFresh = config.dev && config.roles.includes("sampler") &&
+    (await engine.isEmpty() || await engine.state.read(PAST_STATE) === "playing");
 
   let sampler: Sampler | null = null;
   let isPastPlayed = false;
   const roles: Role[] = [];
   const makers = {
     sampler(): Role {
-      const made = sampler = createSampler({ ...shared, sources, state }, { ...config, schedule });
+      const { log, state } = engine;
+      // The embedded log is one process's: there is nobody to share with.
+      const sharing = config.kafka === null ? {} : { join: log.join.bind(log) };
+      const deps = { ...shared, log, sources, state, ...sharing };
+      const made = sampler = createSampler(deps, { ...config, schedule });
       return { ...made, run: (signal) => playPast(signal).then(() => made.run(signal)) };
     },
-    aggregator: () => createAggregator({ ...shared, windows }, config),
-    writer: () => createWriter({ ...shared, sink: store }),
-    api: () =>
-      createApiRole({
+    aggregator: () => {
+      const { log, windows } = engine;
+      return createAggregator({ ...shared, log, windows }, config);
+    },
+    writer: () => createWriter({ ...shared, log: engine.log, sink: engine.store }),
+    api: () => {
+      const { store, logReader: log } = engine;
+      return createApiRole({
         clock,
+        server,
         queries: store,
-        topics: { log, admin: log },
-        health: () => Object.fromEntries(roles.map((role) => [role.name, role.health()])),
+        ...(log === null ? {} : { topics: { log, admin: log } }),
+        health: server.health,
         registry,
         version: VERSION,
         simulated: config.sources.includes("simulated"),
-      }, config),
+      }, config);
+    },
   };
   for (const name of Object.keys(makers) as (keyof typeof makers)[]) {
     if (config.roles.includes(name)) roles.push(makers[name]());
   }
+  const onLog = () => Promise.resolve(engine.logProblem === null ? [] : [engine.logProblem]);
+  const api = storeProblems(engine);
+  server.watch(roles, { sampler: onLog, aggregator: onLog, writer: onLog, api });
 
   /** Before the first live tick: what comes after it in time must come after it in the log. */
   async function playPast(signal: AbortSignal): Promise<void> {
@@ -75,6 +96,7 @@ export async function createRoles(config: Config, engine: Engine): Promise<Roles
     if (isFresh && past !== undefined) {
       const nowMs = clock.nowMs();
       const range = { fromMs: nowMs - PAST_MS, toMs: nowMs + 1 };
+      const { log, state } = engine;
       await state.write(PAST_STATE, "playing");
       const played = await playHistory(log, past, { ...config, schedule, ...range }, signal);
       if (signal.aborted) return;
@@ -93,5 +115,30 @@ export async function createRoles(config: Config, engine: Engine): Promise<Roles
     tick: async (tickMs) => {
       if (isPastPlayed) await sampler?.tick(tickMs);
     },
+  };
+}
+
+/** Tells what keeps the store from being read; only one look at a time, which nobody awaits for long. */
+function storeProblems(engine: Pick<Engine, "store">): () => Promise<string[]> {
+  let looking: Promise<string[]> | null = null;
+  const look = async () => {
+    try {
+      await engine.store.markets({ limit: 1 });
+      return [];
+    } catch (error) {
+      return [error instanceof StoreUnavailableError ? error.message : inWords(error)];
+    } finally {
+      looking = null;
+    }
+  };
+  return async () => {
+    const answered = new AbortController();
+    const silence = clock.sleep(LOOK_MAX_MS, answered.signal)
+      .then(() => [`the store has not answered within ${LOOK_MAX_MS} ms`]);
+    try {
+      return await Promise.race([looking ??= look(), silence]);
+    } finally {
+      answered.abort();
+    }
   };
 }

@@ -8,9 +8,18 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import { inWords } from "../errors.ts";
 import type { Clock, Random } from "../ports/clock.ts";
-import { type Claim, FencedError, type Group, type TopicLog } from "../ports/topic_log.ts";
+import {
+  type Claim,
+  FencedError,
+  type Group,
+  LogAwayError,
+  type OffsetOutOfRangeError,
+  type TopicLog,
+} from "../ports/topic_log.ts";
 import { ClaimLostError } from "../ports/window_store.ts";
+import { aborted } from "../signals.ts";
 
 /** First wait after a failure, in ms: a hiccup is over by then. */
 export const BACK_OFF_MIN_MS = 100;
@@ -19,9 +28,22 @@ export const BACK_OFF_MAX_MS = 10_000;
 /** First wait after being fenced, in ms: the group needs a moment to say who owns the partition. */
 export const BACK_OFF_FENCED_MIN_MS = 1000;
 
+/** So long after it was told to end, work may still be at something, in ms: well within what a shutdown may take. */
+export const LAST_WORK_MAX_MS = 4_000;
+
 /** Thrown by work that must not be tried again: its partition stops, and says why, until it is taken away. */
 export class StopPartitionError extends Error {
   override name = "StopPartitionError";
+}
+
+/** Of a partition whose committed offset its log does not reach: another log is there than the one that was read. */
+export function recreated(
+  { topic, offset, endOffset }: Pick<OffsetOutOfRangeError, "topic" | "offset" | "endOffset">,
+  advice: string,
+): StopPartitionError {
+  return new StopPartitionError(
+    `the committed offset ${offset} is past the end (${endOffset}) of ${topic}: was the topic deleted and made again? ${advice}`,
+  );
 }
 
 /** One partition to own. */
@@ -54,15 +76,20 @@ export async function runPartition(task: PartitionTask, work: PartitionWork): Pr
   const { log, group, partition, revoked, clock, random, problems } = task;
   const logger = getLogger(["data-tracker", group.id]);
   let attempt = 0;
+  let isSaid = false;
   const progress = () => {
     attempt = 0;
-    if (problems.delete(partition)) logger.info("Partition {partition} works again", { partition });
+    if (problems.delete(partition) && isSaid) {
+      logger.info("Partition {partition} works again", { partition });
+    }
+    isSaid = false;
   };
-  const report = (level: "error" | "warn", problem: string, next: string) => {
+  const report = (level: "error" | "warn" | "debug", problem: string, next: string) => {
     const text = `${group.id}, partition ${partition}: ${problem}`;
     // Once per change: a store that is down for an hour is one line, not hundreds.
     if (problems.get(partition) !== text) {
       logger[level](`Partition {partition}: {problem}; ${next}`, { partition, problem });
+      isSaid ||= level !== "debug";
     }
     problems.set(partition, text);
   };
@@ -71,8 +98,8 @@ export async function runPartition(task: PartitionTask, work: PartitionWork): Pr
     let waitMinMs = BACK_OFF_MIN_MS;
     let claim: Claim | undefined;
     try {
-      claim = await log.claim(group, partition);
-      if (!revoked.aborted) await work(claim, revoked, progress);
+      claim = await log.claim(group, partition, revoked);
+      if (!revoked.aborted) await endedInTime(work(claim, revoked, progress), revoked, clock);
     } catch (error) {
       if (revoked.aborted) {
         logger.debug("Partition {partition} left: {problem}", {
@@ -88,7 +115,8 @@ export async function runPartition(task: PartitionTask, work: PartitionWork): Pr
         waitMinMs = BACK_OFF_FENCED_MIN_MS;
         logger.debug("Partition {partition} was claimed by another owner", { partition });
       } else {
-        report("warn", inWords(error), "trying again");
+        // A log that is away is told by its adapter, not by each partition.
+        report(error instanceof LogAwayError ? "debug" : "warn", inWords(error), "trying again");
       }
     } finally {
       await claim?.release();
@@ -100,18 +128,25 @@ export async function runPartition(task: PartitionTask, work: PartitionWork): Pr
   problems.delete(partition);
 }
 
-/** The error's message and those of its causes. */
-function inWords(error: unknown): string {
-  const messages: string[] = [];
-  for (let e = error; e !== undefined && messages.length < 4; e = (e as Error | null)?.cause) {
-    messages.push(e instanceof Error ? e.message : String(e));
-  }
-  return messages.join(": ");
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    signal.addEventListener("abort", () => resolve(), { once: true });
+/**
+ * Waits for work, and after it was told to end no longer than {@link LAST_WORK_MAX_MS}: a broker or a
+ * store may be frozen. What is still under way then is fenced by the next claim, here or elsewhere.
+ *
+ * @throws {Error} Where it is abandoned; and what it throws.
+ */
+async function endedInTime(work: Promise<void>, revoked: AbortSignal, clock: Clock): Promise<void> {
+  const done = new AbortController();
+  const tooLate = aborted(AbortSignal.any([revoked, done.signal])).then(async () => {
+    await clock.sleep(LAST_WORK_MAX_MS, done.signal);
+    if (!done.signal.aborted) {
+      throw new Error(`not ended ${LAST_WORK_MAX_MS} ms after it was told to`);
+    }
   });
+  // Heard of where it comes first.
+  work.catch(() => {});
+  try {
+    await Promise.race([work, tooLate]);
+  } finally {
+    done.abort();
+  }
 }

@@ -1,8 +1,11 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
+import { configure, reset } from "@logtape/logtape";
 import { countingRandom, ManualClock } from "../adapters/memory/manual_clock.ts";
-import { type Claim, FencedError } from "../ports/topic_log.ts";
+import { type Claim, FencedError, LogAwayError } from "../ports/topic_log.ts";
 import {
   BACK_OFF_MAX_MS,
+  LAST_WORK_MAX_MS,
+  type PartitionTask,
   type PartitionWork,
   runPartition,
   StopPartitionError,
@@ -55,7 +58,7 @@ Deno.test("runPartition() claims again after an error, ever later, and soon agai
   deepStrictEqual(waits.slice(0, 4), [75, 150, 300, 600]);
   ok(waits.every((ms) => ms <= BACK_OFF_MAX_MS));
   ok(task.claimedMs.length > 15, "it never gives up");
-  deepStrictEqual([...task.problems], [[3, "writer, partition 3: no store: disk full"]]);
+  deepStrictEqual([...task.problems], [[3, "writer, partition 3: no store (disk full)"]]);
   isBroken = false;
   await task.clock.advanceTo(130_000);
   strictEqual(task.problems.size, 0);
@@ -113,4 +116,63 @@ Deno.test("runPartition() ends without a problem where work fails because it was
   task.revoke.abort();
   await task.ended;
   deepStrictEqual([task.problems.size, task.held()], [0, 0]);
+});
+
+Deno.test("runPartition() abandons work that hangs after it was told to end, and gives its claim up", async () => {
+  const task = own(() => new Promise(() => {}));
+  await task.clock.advanceTo(60_000);
+  task.revoke.abort();
+  await task.clock.advanceTo(60_000 + LAST_WORK_MAX_MS - 1);
+  strictEqual(task.held(), 1);
+  await task.clock.advanceTo(60_000 + LAST_WORK_MAX_MS);
+  await task.ended;
+  strictEqual(task.held(), 0);
+});
+
+Deno.test("runPartition() ends at once where it is revoked while it waits for its claim", async () => {
+  const clock = new ManualClock(0);
+  const revoke = new AbortController();
+  const log: PartitionTask["log"] = {
+    claim: (_group, _partition, signal) =>
+      new Promise((_resolve, reject) => signal?.addEventListener("abort", reject)),
+  };
+  const group = { id: "writer", topics: [] };
+  const problems = new Map<number, string>();
+  const ended = runPartition(
+    { log, group, partition: 3, revoked: revoke.signal, clock, random: countingRandom(), problems },
+    () => Promise.reject(new Error("it has no claim")),
+  );
+  await clock.advanceTo(60_000);
+  revoke.abort();
+  await ended;
+  strictEqual(problems.size, 0);
+});
+
+Deno.test("runPartition() leaves it to the log to say that it is away, and is not ready meanwhile", async () => {
+  const lines: string[] = [];
+  await configure({
+    sinks: { lines: (record) => void lines.push(`${record.level}: ${record.message.join("")}`) },
+    loggers: [
+      { category: ["data-tracker", "writer"], lowestLevel: "info", sinks: ["lines"] },
+      { category: ["logtape", "meta"], lowestLevel: "error", sinks: [] },
+    ],
+  });
+  let error: Error = new LogAwayError("cannot reach kafka:9092");
+  const task = own(async (_claim, signal, progress) => {
+    if (task.clock.nowMs() < 20_000) throw error;
+    progress();
+    await untilRevoked(signal);
+  });
+  await task.clock.advanceTo(10_000);
+  match(task.problems.get(3)!, /cannot reach kafka:9092/);
+  deepStrictEqual(lines, []);
+  error = new Error("disk full");
+  await task.clock.advanceTo(40_000);
+  deepStrictEqual(lines, [
+    "warning: Partition 3: disk full; trying again",
+    "info: Partition 3 works again",
+  ]);
+  task.revoke.abort();
+  await task.ended;
+  await reset();
 });

@@ -9,6 +9,9 @@ import { REJECTED_HEADERS, TOPICS } from "../topology.ts";
 /** Longer values are cut, so that a record which just fitted into its topic fits into `rejected` with its reasons. */
 export const REJECTED_VALUE_BYTES_MAX = 512 * 1024;
 
+/** Longer keys are cut, and headers beyond so many characters in all left out: an honest key has 200 at most. */
+export const REJECTED_TEXT_LENGTH_MAX = 64 * 1024;
+
 /** Where a record came from, and why it was refused. */
 export interface Refusal {
   topic: string;
@@ -27,10 +30,10 @@ export function setAside({ topic, partition, record, reason, detail }: Refusal):
   return {
     topic: TOPICS.rejected,
     partition,
-    key: record.key ?? "",
+    key: (record.key ?? "").slice(0, REJECTED_TEXT_LENGTH_MAX),
     value: isCut ? value.subarray(0, REJECTED_VALUE_BYTES_MAX) : value,
     headers: {
-      ...record.headers,
+      ...headersThatFit(record.headers),
       [REJECTED_HEADERS.reason]: reason,
       [REJECTED_HEADERS.detail]: detail,
       [REJECTED_HEADERS.topic]: topic,
@@ -39,4 +42,14 @@ export function setAside({ topic, partition, record, reason, detail }: Refusal):
       ...(isCut && { [REJECTED_HEADERS.byteCount]: `${value.length}` }),
     },
   };
+}
+
+function headersThatFit(headers: LogRecord["headers"]): LogRecord["headers"] {
+  let length = 0;
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name, text]) => {
+      length += name.length + text.length;
+      return length <= REJECTED_TEXT_LENGTH_MAX;
+    }),
+  );
 }

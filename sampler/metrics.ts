@@ -6,8 +6,16 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { PollRecord } from "../ports/statistics_store.ts";
 
-/** Registers the metrics and returns the function that keeps them, told of every poll. */
-export function samplerMetrics(registry: Registry): (poll: PollRecord) => void {
+/** What keeps the metrics. */
+export interface SamplerMetrics {
+  /** Told of every poll. */
+  observe(poll: PollRecord): void;
+  /** Told of ticks at which this process could poll nothing. */
+  observeMissed(tickCount: number): void;
+}
+
+/** Registers the metrics. */
+export function samplerMetrics(registry: Registry): SamplerMetrics {
   const registers = [registry];
   const polls = new Counter({
     name: "data_tracker_sampler_polls_total",
@@ -40,8 +48,13 @@ export function samplerMetrics(registry: Registry): (poll: PollRecord) => void {
     labelNames: ["source"],
     registers,
   });
+  const missed = new Counter({
+    name: "data_tracker_sampler_missed_ticks_total",
+    help: "Ticks at which this process polled nothing: out of its group, or asleep",
+    registers,
+  });
 
-  return (poll) => {
+  const observe = (poll: PollRecord) => {
     const { source, outcome } = poll;
     polls.inc({ source, outcome });
     entries.inc({ source, became: "sample" }, poll.marketCount);
@@ -52,4 +65,5 @@ export function samplerMetrics(registry: Registry): (poll: PollRecord) => void {
     if (poll.budget !== null) credits.set({ source }, poll.budget.remaining);
     if (outcome === "ok") success.set({ source }, poll.tickMs / 1000);
   };
+  return { observe, observeMissed: (tickCount) => missed.inc(tickCount) };
 }

@@ -8,6 +8,7 @@
  */
 import type { Logger } from "@logtape/logtape";
 import { encodePoll } from "../adapters/codecs/poll_codec.ts";
+import { inWords } from "../errors.ts";
 import type { Clock, Random } from "../ports/clock.ts";
 import { type MarketSource, type Poll, SourceError } from "../ports/market_source.ts";
 import type { StateStore } from "../ports/state_store.ts";
@@ -193,7 +194,14 @@ export class SourceTask {
     this.deps.observe(record);
     const value = encodePoll(record);
     const records = [{ topic: TOPICS.polls, partition: 0, key: source, value }];
-    await this.#append(records, Infinity, POLL_RECORD_TRIES_MAX, signal);
+    try {
+      await this.#append(records, Infinity, POLL_RECORD_TRIES_MAX, signal);
+    } catch (error) {
+      const tick = new Date(tickMs).toISOString();
+      const problem = inWords(error);
+      const words = "{source}: what came of tick {tick} ({outcome}) was not recorded: {problem}";
+      this.deps.logger.warn(words, { source, tick, outcome, problem });
+    }
   }
 
   /** Once per change: a source that is down for a night is two lines, not hundreds. */
@@ -247,13 +255,4 @@ export class SourceTask {
   get #stateName(): string {
     return `sampler-${this.source.name}`;
   }
-}
-
-/** The error's message and those of its causes. */
-function inWords(error: unknown): string {
-  const messages: string[] = [];
-  for (let e = error; e !== undefined && messages.length < 4; e = (e as Error | null)?.cause) {
-    messages.push(e instanceof Error ? e.message : String(e));
-  }
-  return messages.join(": ");
 }

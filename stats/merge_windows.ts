@@ -122,7 +122,11 @@ export function mergeWindows(
 }
 
 /** Whether `a` goes before `b`: by `order`, and by market where that is 0. */
-function precedes(a: MergeableWindow, b: MergeableWindow, order: number): boolean {
+export function precedes(
+  a: { exchange: string; instrument: string },
+  b: { exchange: string; instrument: string },
+  order: number,
+): boolean {
   return order < 0 || (order === 0 &&
     (a.exchange < b.exchange || (a.exchange === b.exchange && a.instrument < b.instrument)));
 }

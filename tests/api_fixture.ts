@@ -6,7 +6,9 @@
 import type { Hono } from "hono";
 import { Registry } from "prom-client";
 import { MemoryStatisticsStore } from "../adapters/memory/statistics_store.ts";
+import { systemClock } from "../adapters/system_clock.ts";
 import { type ApiConfig, type ApiDeps, createApi } from "../api/app.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { StatisticsRecord } from "../ports/statistics_store.ts";
 import { countSample, openWindow, revisionOf } from "../stats/window.ts";
 
@@ -22,6 +24,24 @@ export function emptyStore(): MemoryStatisticsStore {
     partitionCount: 6,
     keepMs: null,
   });
+}
+
+/** A store, but for what `instead` does. */
+export function storeWith(
+  store: ApiDeps["queries"],
+  instead: Partial<ApiDeps["queries"]>,
+): ApiDeps["queries"] {
+  return {
+    statistics: (query) => store.statistics(query),
+    latest: (query) => store.latest(query),
+    markets: (query) => store.markets(query),
+    sources: () => store.sources(),
+    changes: (after, limit) => store.changes(after, limit),
+    polls: (query) => store.polls(query),
+    gaps: (query) => store.gaps(query),
+    pollCounts: (query) => store.pollCounts(query),
+    ...instead,
+  };
 }
 
 /** A closed window of `market` that starts `hour` hours after {@link DAY_START_MS} and counted these prices, a minute apart. */
@@ -53,16 +73,26 @@ export function windowRecord(
 }
 
 /** An API; what is not given is empty, ready and simulated. */
-export function testApi(deps: Partial<ApiDeps> = {}, config: Partial<ApiConfig> = {}): Hono {
+export function testApi(
+  { clock, ...deps }: Partial<Omit<ApiDeps, "clock">> & { clock?: Partial<Clock> } = {},
+  config: Partial<ApiConfig> = {},
+): Hono {
   return createApi({
     queries: emptyStore(),
-    clock: { nowMs: () => DAY_START_MS + 30 * 24 * HOUR_MS },
-    health: () => ({ api: { ready: true, problems: [] } }),
+    clock: { ...systemClock, nowMs: () => DAY_START_MS + 30 * 24 * HOUR_MS, ...clock },
+    health: () => Promise.resolve({ api: { ready: true, problems: [] } }),
     registry: new Registry(),
     version: "0.0.0",
     simulated: true,
     ...deps,
-  }, { corsOrigins: [], windowSizeMs: HOUR_MS, ...config });
+  }, {
+    corsOrigins: [],
+    apiTokens: [],
+    topicMessages: "open",
+    rateLimitPerMinute: 0,
+    windowSizeMs: HOUR_MS,
+    ...config,
+  });
 }
 
 /** An API over a store that holds these windows. */

@@ -5,7 +5,13 @@ import { encodeStatistics } from "../adapters/codecs/statistics_codec.ts";
 import { countingRandom, ManualClock } from "../adapters/memory/manual_clock.ts";
 import { MemoryStatisticsStore } from "../adapters/memory/statistics_store.ts";
 import { MemoryBroker, type MemoryTopicLog } from "../adapters/memory/topic_log.ts";
-import type { StatisticsSink } from "../ports/statistics_store.ts";
+import {
+  type PollRecord,
+  RecordsRefusedError,
+  type StatisticsRecord,
+  type StatisticsSink,
+  StoreUnavailableError,
+} from "../ports/statistics_store.ts";
 import type { LogRecord } from "../ports/topic_log.ts";
 import { poll, record, type RecordFields } from "../tests/contract/statistics_store_contract.ts";
 import { GROUPS, REJECTED_HEADERS, TOPICS, topicSpecs } from "../topology.ts";
@@ -29,15 +35,15 @@ class Bench {
   readonly clock = new ManualClock(Date.UTC(2024, 0, 2));
   readonly broker = new MemoryBroker(this.clock);
   readonly log = this.broker.connect();
-  readonly store = new MemoryStatisticsStore({
-    graceMs: 0,
-    amendForMs: 0,
-    partitionCount: PARTITION_COUNT,
-    keepMs: null,
-  });
+  readonly store = this.emptyStore();
 
   constructor() {
     for (const spec of topicSpecs("kafka", PARTITION_COUNT)) this.broker.create(spec);
+  }
+
+  emptyStore(): MemoryStatisticsStore {
+    const [partitionCount, keepMs] = [PARTITION_COUNT, null];
+    return new MemoryStatisticsStore({ graceMs: 0, amendForMs: 0, partitionCount, keepMs });
   }
 
   /** Starts a writer; what `ports` gives takes the place of the memory ports. */
@@ -205,6 +211,7 @@ Deno.test("writer waits for a store that fails, loses nothing, and says so until
       return await bench.store.writeStatistics(records);
     },
     writePolls: (records) => bench.store.writePolls(records),
+    storeId: () => bench.store.storeId(),
   };
   const writer = bench.start({ sink });
   bench.window(0, { exchange: "a" });
@@ -217,6 +224,147 @@ Deno.test("writer waits for a store that fails, loses nothing, and says so until
   bench.window(0, { exchange: "b" });
   await bench.pass(10_000);
   deepStrictEqual(await bench.stored(), ["a 1 open", "b 1 open"]);
+  deepStrictEqual(writer.role.health(), { ready: true, problems: [] });
+  await writer.stop();
+});
+
+/** A store that is away while `problem` is set, and refuses windows of the exchanges that `refused` matches. */
+class Moody implements StatisticsSink {
+  problem: string | null = null;
+  callCount = 0;
+
+  constructor(private readonly store: MemoryStatisticsStore, private readonly refused = /^$/) {}
+
+  async writeStatistics(records: readonly StatisticsRecord[]): Promise<number> {
+    this.#call();
+    if (records.some(({ window }) => this.refused.test(window.exchange))) {
+      throw new RecordsRefusedError("it refuses one of them");
+    }
+    return await this.store.writeStatistics(records);
+  }
+
+  async writePolls(records: readonly PollRecord[]): Promise<void> {
+    this.#call();
+    if (records.some(({ source }) => this.refused.test(source))) {
+      throw new RecordsRefusedError("it refuses a poll");
+    }
+    await this.store.writePolls(records);
+  }
+
+  async storeId(): Promise<string> {
+    this.#call();
+    return await this.store.storeId();
+  }
+
+  #call(): void {
+    this.callCount++;
+    if (this.problem !== null) throw new StoreUnavailableError(this.problem);
+  }
+}
+
+Deno.test("writer waits for a store that is away, keeps its claim, and moves no position meanwhile", async () => {
+  const bench = new Bench();
+  const sink = new Moody(bench.store);
+  const log = bench.broker.connect();
+  const { claim } = log;
+  let claimCount = 0;
+  log.claim = (group, partition) => {
+    claimCount++;
+    return claim.call(log, group, partition);
+  };
+  const writer = bench.start({ sink, log });
+  bench.window(0, { exchange: "a" });
+  await bench.settle();
+  sink.problem = "DATABASE_URL: cannot reach db:5432";
+  sink.callCount = 0;
+  for (const exchange of ["b", "c"]) bench.window(0, { exchange });
+  bench.raw(TOPICS.polls, 0, encodePoll(poll({ source: "simulated" })));
+  await bench.pass(600_000);
+  const { ready, problems } = writer.role.health();
+  deepStrictEqual([ready, problems], [false, ["DATABASE_URL: cannot reach db:5432"]]);
+  const metrics = await writer.registry.metrics();
+  match(metrics, /data_tracker_writer_store_away_seconds (59\d|600)/);
+  match(metrics, /data_tracker_writer_store_failures_total [1-9]\d\d/);
+  ok(sink.callCount > 100 && sink.callCount < 1000, `${sink.callCount} tries in ten minutes`);
+  deepStrictEqual(await bench.stored(), ["a 1 open"]);
+  deepStrictEqual(await bench.positions(TOPICS.statistics), [1, null]);
+  sink.problem = null;
+  await bench.pass(5_000);
+  deepStrictEqual(await bench.stored(), ["a 1 open", "b 1 open", "c 1 open"]);
+  deepStrictEqual(await bench.positions(TOPICS.statistics), [3, null]);
+  strictEqual(claimCount, PARTITION_COUNT);
+  deepStrictEqual(writer.role.health(), { ready: true, problems: [] });
+  match(await writer.registry.metrics(), /data_tracker_writer_store_away_seconds 0/);
+  await writer.stop();
+});
+
+Deno.test("writer that is stopped while its store is away ends, and its successor stores everything", async () => {
+  const bench = new Bench();
+  const sink = new Moody(bench.store);
+  let writer = bench.start({ sink });
+  await bench.settle();
+  sink.problem = "away";
+  bench.window(0, { exchange: "a" });
+  await bench.pass(60_000);
+  await writer.stop();
+  deepStrictEqual(await bench.positions(TOPICS.statistics), [null, null]);
+  sink.problem = null;
+  writer = bench.start({ sink });
+  await bench.settle();
+  deepStrictEqual(await bench.stored(), ["a 1 open"]);
+  await writer.stop();
+});
+
+Deno.test("writer sets aside those records alone that the store refuses", async () => {
+  const bench = new Bench();
+  const bad = ["x03", "x04", "x11", "x19"];
+  for (let i = 0; i < 20; i++) bench.window(0, { exchange: `x${`${i}`.padStart(2, "0")}` });
+  for (const source of ["good", "x04"]) bench.raw(TOPICS.polls, 0, encodePoll(poll({ source })));
+  const writer = bench.start({ sink: new Moody(bench.store, new RegExp(bad.join("|"))) });
+  await bench.settle();
+  const stored = (await bench.store.statistics(ALL)).map(({ exchange }) => exchange);
+  strictEqual(stored.length, 16);
+  deepStrictEqual(stored.filter((exchange) => bad.includes(exchange)), []);
+  deepStrictEqual((await bench.store.sources()).map(({ last }) => last.source), ["good"]);
+  const rejected = bench.rejected().map(({ headers }) =>
+    [REJECTED_HEADERS.topic, REJECTED_HEADERS.offset, REJECTED_HEADERS.reason]
+      .map((name) => headers[name]).join(" ")
+  );
+  deepStrictEqual(rejected.sort(), [
+    "polls 1 refused",
+    "statistics 11 refused",
+    "statistics 19 refused",
+    "statistics 3 refused",
+    "statistics 4 refused",
+  ]);
+  deepStrictEqual(await bench.positions(TOPICS.statistics), [20, null]);
+  match(await writer.registry.metrics(), /topic="statistics",outcome="rejected"} 4/);
+  await writer.stop();
+});
+
+Deno.test("writer writes all that the log has into a store that was emptied, also while it runs", async () => {
+  const bench = new Bench();
+  const others = [bench.store, bench.emptyStore(), bench.emptyStore()];
+  let store = others[0]!;
+  const sink: StatisticsSink = {
+    storeId: () => store.storeId(),
+    writeStatistics: (records) => store.writeStatistics(records),
+    writePolls: (records) => store.writePolls(records),
+  };
+  const exchanges = async () => (await store.statistics(ALL)).map(({ exchange }) => exchange);
+  let writer = bench.start({ sink });
+  for (const exchange of ["a", "b"]) bench.window(0, { exchange });
+  await bench.settle();
+  await writer.stop();
+  store = others[1]!;
+  writer = bench.start({ sink });
+  await bench.settle();
+  deepStrictEqual(await exchanges(), ["a", "b"], "emptied between two runs");
+  store = others[2]!;
+  bench.window(0, { exchange: "c" });
+  await bench.pass(5_000);
+  deepStrictEqual(await exchanges(), ["a", "b", "c"], "emptied under the writer");
+  deepStrictEqual(await bench.positions(TOPICS.statistics), [3, null]);
   deepStrictEqual(writer.role.health(), { ready: true, problems: [] });
   await writer.stop();
 });
@@ -266,6 +414,7 @@ Deno.test("writer finishes its batch and commits it before it stops", async () =
       return await bench.store.writeStatistics(records);
     },
     writePolls: (records) => bench.store.writePolls(records),
+    storeId: () => bench.store.storeId(),
   };
   const writer = bench.start({ sink, log: withSmallFetches(bench) });
   for (const exchange of ["a", "b"]) bench.window(0, { exchange });
@@ -340,6 +489,7 @@ class Faults {
         return { ...inner, commit: (transaction) => this.call(() => inner.commit(transaction)) };
       });
     const sink: StatisticsSink = {
+      storeId: () => this.call(() => bench.store.storeId()),
       writeStatistics: (records) => this.call(() => bench.store.writeStatistics(records)),
       writePolls: (records) => this.call(() => bench.store.writePolls(records)),
     };

@@ -55,7 +55,6 @@ export function decodeSample(value: Uint8Array | null): Sample | Malformed {
     return { malformed: `not JSON in UTF-8: ${(error as Error).message}` };
   }
   if (!isSample(json)) return { malformed: explain(json) };
-  reader.remember(json);
   const { exchange, instrument, base, quote, price, timestampMs, tickMs, intervalMs } = json;
   return { exchange, instrument, base, quote, price, timestampMs, tickMs, intervalMs };
 }

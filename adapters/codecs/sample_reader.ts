@@ -7,18 +7,24 @@
  *
  * @module
  */
-import { isPrice, isTickMs, isTimeMs, type Sample } from "../../stats/sample.ts";
+import { isId, isPrice, isTickMs, isTimeMs, type Sample } from "../../stats/sample.ts";
 
 /** A market as it stands in every sample of it: its strings are shared, not read again. */
 interface Market extends Pick<Sample, "exchange" | "instrument" | "base" | "quote"> {
-  /** The bytes before the price. */
-  head: Uint8Array;
+  /** The bytes before the price are `length` of `page` from `start` on. */
+  page: Uint8Array;
+  start: number;
+  length: number;
 }
 
 /** Markets remembered at most, some 80 MB of them; then all are forgotten. */
 const MARKET_COUNT_MAX = 262_144;
+/** Heads lie together in pages: an array of its own would take four times what it holds. No head is longer. */
+const PAGE_SIZE = 65_536;
 
 const encoder = new TextEncoder();
+/** Fatal: with broken characters replaced, two exchanges could become one. */
+const headDecoder = new TextDecoder("utf-8", { fatal: true });
 const decoder = new TextDecoder();
 
 const TIMESTAMP = encoder.encode(',"timestampMs":');
@@ -45,15 +51,27 @@ const JSON_NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
 export class SampleReader {
   /** By the hash of their head; of two with one hash, the later one. */
   readonly #markets = new Map<number, Market>();
+  /** A head's form; texts with escapes are left to JSON. */
+  readonly #form: RegExp;
+  readonly #exchanges = new Map<string, string>();
+  #page = new Uint8Array(0);
+  /** What of the last page is taken. */
+  #pageEnd = 0;
   /** Where reading is. */
   #at = 0;
 
   /** @param version The schema version of the samples to read. */
-  constructor(private readonly version: number) {}
+  constructor(version: number) {
+    const text = '"([^"\\\\]+)"';
+    this.#form = new RegExp(
+      `^\\{"v":${version},"exchange":${text},"instrument":${text}` +
+        `(?:,"base":${text})?(?:,"quote":${text})?,"price":$`,
+    );
+  }
 
   /** The sample that is written so; `null` where only JSON can tell. */
   read(value: Uint8Array): Sample | null {
-    const market = this.#market(value);
+    const market = this.#market(value) ?? this.#meet(value);
     if (market === null) return null;
     const price = this.#price(value);
     const timestampMs = this.#field(value, TIMESTAMP);
@@ -67,21 +85,44 @@ export class SampleReader {
     return { exchange, instrument, base, quote, price, timestampMs, tickMs, intervalMs };
   }
 
-  /** Remembers the market of a sample that JSON had to read: more of it are likely to come. */
-  remember({ exchange, instrument, base, quote }: Omit<Market, "head">): void {
-    if (this.#markets.size >= MARKET_COUNT_MAX) this.#markets.clear();
-    const text = JSON.stringify({ v: this.version, exchange, instrument, base, quote, price: 0 });
-    const head = encoder.encode(text.slice(0, -"0}".length));
-    this.#markets.set(this.#hashHead(head), { exchange, instrument, base, quote, head });
+  /** Reads a head that was not met yet, and remembers it; `null` where it is not as the codec writes it. */
+  #meet(value: Uint8Array): Market | null {
+    const end = endOfHead(value);
+    let text;
+    try {
+      text = headDecoder.decode(value.subarray(0, end));
+    } catch {
+      return null;
+    }
+    const [, ofExchange, instrument, base, quote] = this.#form.exec(text) ?? [];
+    if (!isId(ofExchange) || !isId(instrument)) return null;
+    if ((base !== undefined && !isId(base)) || (quote !== undefined && !isId(quote))) return null;
+    if (this.#markets.size >= MARKET_COUNT_MAX) {
+      this.#markets.clear();
+      this.#exchanges.clear();
+    }
+    // One text for all markets of an exchange: its hash is looked at for every sample.
+    const exchange = this.#exchanges.getOrInsert(ofExchange, ofExchange);
+    if (this.#pageEnd + end > this.#page.length) {
+      this.#page = new Uint8Array(PAGE_SIZE);
+      this.#pageEnd = 0;
+    }
+    const [page, start] = [this.#page, this.#pageEnd];
+    page.set(value.subarray(0, end), start);
+    this.#pageEnd += end;
+    const market = { exchange, instrument, base, quote, page, start, length: end };
+    this.#markets.set(this.#hashHead(value), market);
+    this.#at = end;
+    return market;
   }
 
   /** The market whose head the value begins with; reading goes on after it. */
   #market(value: Uint8Array): Market | null {
     const market = this.#markets.get(this.#hashHead(value));
     if (market === undefined) return null;
-    const { head } = market;
-    for (let i = 0; i < head.length; i++) if (head[i] !== value[i]) return null;
-    this.#at = head.length;
+    const { page, start, length } = market;
+    for (let i = 0; i < length; i++) if (page[start + i] !== value[i]) return null;
+    this.#at = length;
     return market;
   }
 
@@ -143,4 +184,11 @@ export class SampleReader {
     this.#at = at;
     return number;
   }
+}
+
+/** After the first colon that no text follows, the version's apart: where the price begins, for no id has a colon. */
+function endOfHead(value: Uint8Array): number {
+  let at = '{"v":'.length;
+  while (at < value.length && !(value[at] === COLON && value[at + 1] !== QUOTE)) at++;
+  return at + 1;
 }

@@ -190,7 +190,7 @@ export class DenoKvTopicLog extends DenoKvTopicReader implements TopicLog, Topic
 
   /** Writes records beyond the ends, then moves the ends together with what `finish` says. */
   async #write(
-    records: readonly NewRecord[],
+    records: Iterable<NewRecord>,
     checks: readonly Deno.AtomicCheck[],
     finish: (placed: Placed) => readonly Mutation[],
   ): Promise<void> {
@@ -226,7 +226,7 @@ export class DenoKvTopicLog extends DenoKvTopicReader implements TopicLog, Topic
   }
 
   /** In one order for all writes, so that no two wait for each other's locks. */
-  async #byPartition(records: readonly NewRecord[]): Promise<Map<Partition, NewRecord[]>> {
+  async #byPartition(records: Iterable<NewRecord>): Promise<Map<Partition, NewRecord[]>> {
     const topics = new Map<string, NewRecord[][]>();
     for (const record of records) {
       let ofTopic = topics.get(record.topic);

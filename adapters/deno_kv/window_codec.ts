@@ -71,16 +71,13 @@ export function encodeWindow(window: Readonly<WindowState>): Uint8Array {
   lengths[TEXTS.length] = text.length;
   for (let i = 0; i < NUMBERS.length; i++) numbers[i] = window[NUMBERS[i]!];
   numbers[INTERVAL] = intervalMs ?? 0;
-  const ticksText = ticks?.encode() ?? ":";
-  const colon = ticksText.indexOf(":");
   const ticksAt = TEXT_AT + text.length;
-  const ticksByteCount = ticks === null ? 0 : 4 + (ticksText.length - colon - 1) / 2;
-  const bytes = new Uint8Array(ticksAt + ticksByteCount);
+  const bytes = new Uint8Array(ticks === null ? ticksAt : ticksAt + 4 + ticks.byteCount);
   bytes.set(head);
   bytes.set(text, TEXT_AT);
   if (ticks !== null) {
-    new DataView(bytes.buffer).setUint32(ticksAt, Number(ticksText.slice(0, colon)), true);
-    bytes.subarray(ticksAt + 4).setFromHex(ticksText.slice(colon + 1));
+    for (let i = 0; i < 4; i++) bytes[ticksAt + i] = ticks.unitSeconds >>> 8 * i;
+    ticks.write(bytes, ticksAt + 4);
   }
   return bytes;
 }
@@ -138,6 +135,7 @@ export function decodeWindow(bytes: Uint8Array): WindowState {
 }
 
 function decodeTicks(bytes: Uint8Array, at: number, windowSizeMs: number): TickSet {
-  const unit = new DataView(bytes.buffer, bytes.byteOffset).getUint32(at, true);
-  return TickSet.decode(`${unit}:${bytes.subarray(at + 4).toHex()}`, windowSizeMs);
+  let unitSeconds = 0;
+  for (let i = 3; i >= 0; i--) unitSeconds = 256 * unitSeconds + bytes[at + i]!;
+  return TickSet.of(unitSeconds, bytes.subarray(at + 4), windowSizeMs);
 }

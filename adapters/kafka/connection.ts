@@ -3,24 +3,18 @@
  *
  * @module
  */
-import type { Socket } from "node:net";
-import { getLogger } from "@logtape/logtape";
 import type { Kafka, KafkaConfig } from "kafkajs";
+import type { SaslConfig } from "../../config.ts";
 import type { PartitionRange } from "../../ports/topic_log.ts";
 import { systemClock } from "../system_clock.ts";
-import {
-  explain,
-  isPassing,
-  isSilence,
-  lostBrokerOf,
-  reasonOf,
-  rootOf,
-  silenceOf,
-} from "./errors.ts";
+import { isAccessError, type KafkaError, reasonOf } from "./access_errors.ts";
+import { explain, isPassing, isSilence, lostBrokerOf, rootOf, waitingFor } from "./errors.ts";
+import { Reachability } from "./reachability.ts";
 import {
   type CoordinatorType,
   createClient,
   createCluster,
+  type TrackedSockets,
   trackSockets,
   type WireBroker,
   type WireCluster,
@@ -33,29 +27,29 @@ export interface KafkaConnectionConfig {
   /** How the broker's logs and quotas name this program. */
   clientId: string;
   ssl?: KafkaConfig["ssl"];
-  sasl?: KafkaConfig["sasl"] | null;
+  sasl?: SaslConfig | null;
+  /** How long a start waits for brokers that cannot be reached, in ms; 0 fails within ten seconds. */
+  patienceMs?: number;
   /** How long a broker may be away before reading and appending fail, in ms. */
   outageMaxMs?: number;
 }
 
-/** Nobody waits longer than ten seconds to hear that a start has failed. */
-const OPEN_TIMEOUT_MS = 9_000;
-/** For so long a start is tried again: a broker may be starting, too. */
-const OPEN_RETRY_MS = 3_000;
 /** Two tries fit into the time of a start. */
 const CONNECT_TIMEOUT_MS = 4_000;
-/** Longer than any request here takes on a healthy broker; a silent one is taken for lost then. */
+/**
+ * A broker that is silent for so long is taken for lost. Longer than any request takes on a healthy one,
+ * and than the cluster itself takes to give up a silent broker (broker.session.timeout.ms, 9 s): before
+ * that nobody else could answer.
+ */
 const REQUEST_TIMEOUT_MS = 10_000;
 /** A restart of a broker with much data takes a good part of a minute. */
 const OUTAGE_MAX_DEFAULT_MS = 60_000;
 /** A new topic's metadata reaches all brokers within this time; a topic unknown for longer is not there. */
-const UNKNOWN_TOPIC_MAX_MS = 3_000;
+const UNKNOWN_TOPIC_MAX_DEFAULT_MS = 3_000;
 /** What is under way when the connection is closed ends within milliseconds, unless kafkajs loses it. */
 const CLOSE_TIMEOUT_MS = 2_000;
 const BACKOFF_MIN_MS = 10;
 const BACKOFF_MAX_MS = 1_000;
-
-const log = getLogger(["data-tracker", "kafka"]);
 
 /** Bounds of {@link ClusterConnection.retry}. */
 export interface RetryOptions {
@@ -63,6 +57,8 @@ export interface RetryOptions {
   forMaxMs: number;
   /** Ends it early, with the last error. */
   signal?: AbortSignal | undefined;
+  /** For so long, in ms, a topic that a broker does not know may be one that it has not heard of yet. */
+  unknownTopicMaxMs?: number;
 }
 
 /** One client's connections to all brokers. */
@@ -70,47 +66,37 @@ export class ClusterConnection {
   readonly client: Kafka;
   readonly cluster: WireCluster;
   readonly outageMaxMs: number;
-  readonly #brokers: string;
-  readonly #sockets = new Map<Socket, string>();
+  readonly #config: KafkaConnectionConfig;
+  readonly #sockets: TrackedSockets = new Map();
   readonly #running = new Set<Promise<void>>();
   readonly #closed = new AbortController();
 
-  /**
-   * @param lostBrokers Addresses of brokers known to be away, so that connections that share it say so once.
-   */
-  constructor(config: KafkaConnectionConfig, private readonly lostBrokers = new Set<string>()) {
-    this.#brokers = config.brokers.join(", ");
+  /** @param reachability Connections that share it say once that a broker is away. */
+  constructor(config: KafkaConnectionConfig, readonly reachability = new Reachability()) {
+    this.#config = config;
     this.outageMaxMs = config.outageMaxMs ?? OUTAGE_MAX_DEFAULT_MS;
     this.client = createClient({
       brokers: [...config.brokers],
       clientId: config.clientId,
       ...(config.ssl ? { ssl: config.ssl } : {}),
-      ...(config.sasl ? { sasl: config.sasl } : {}),
+      // kafkajs keeps things of its own in it.
+      ...(config.sasl ? { sasl: { ...config.sasl } } : {}),
       connectionTimeout: CONNECT_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
-      retry: { initialRetryTime: BACKOFF_MIN_MS, multiplier: 1.2, retries: 1 },
+      // So that every broker named is tried at least once.
+      retry: {
+        initialRetryTime: BACKOFF_MIN_MS,
+        multiplier: 1.2,
+        retries: Math.max(1, config.brokers.length - 1),
+      },
       socketFactory: trackSockets(this.#sockets, this.#closed.signal),
     });
     this.cluster = createCluster(this.client);
   }
 
-  /** Connects. @throws Where no broker has answered within {@link OPEN_TIMEOUT_MS}. */
-  async open(): Promise<void> {
-    const connect = async () => {
-      await this.cluster.connect();
-      await this.cluster.refreshMetadata();
-    };
-    const connected = new AbortController();
-    const connecting = this.retry("connecting", connect, { forMaxMs: OPEN_RETRY_MS });
-    // kafkajs itself waits longer for one that takes the connection and is silent.
-    const timeout = systemClock.sleep(OPEN_TIMEOUT_MS, connected.signal).then(() => {
-      if (!connected.signal.aborted) throw silenceOf(this.#brokers);
-    });
-    try {
-      await Promise.race([connecting, timeout]);
-    } finally {
-      connected.abort();
-    }
+  /** How many brokers the configuration names. */
+  get brokerCount(): number {
+    return this.#config.brokers.length;
   }
 
   /**
@@ -130,26 +116,40 @@ export class ClusterConnection {
   }
 
   async #retry<T>(name: string, action: () => Promise<T>, options: RetryOptions): Promise<T> {
+    const { reachability } = this;
     const startMs = Date.now();
-    let lost: string | null = null;
+    let wasLost = false;
+    let waitingSinceMs: number | null = null;
+    let unknownSinceMs: number | null = null;
     for (let delayMs = BACKOFF_MIN_MS;; delayMs = Math.min(2 * delayMs, BACKOFF_MAX_MS)) {
       try {
         const result = await action();
-        if (lost !== null && this.lostBrokers.delete(lost)) log.info("Kafka answers again.");
+        reachability.answered(wasLost);
         return result;
       } catch (thrown) {
         const error = rootOf(thrown);
-        const unknown = error.type === "UNKNOWN_TOPIC_OR_PARTITION";
-        const forMaxMs = Math.min(options.forMaxMs, unknown ? UNKNOWN_TOPIC_MAX_MS : Infinity);
-        const isOver = Date.now() - startMs + delayMs > forMaxMs;
-        lost = await this.#noteLost(error) ?? lost;
+        const thenMs = Date.now() + delayMs;
+        const isUnknown = error.type === "UNKNOWN_TOPIC_OR_PARTITION";
+        const { unknownTopicMaxMs = UNKNOWN_TOPIC_MAX_DEFAULT_MS } = options;
+        unknownSinceMs = isUnknown ? unknownSinceMs ?? Date.now() : null;
+        const isOver = thenMs - startMs > options.forMaxMs ||
+          (unknownSinceMs !== null && thenMs - unknownSinceMs > unknownTopicMaxMs);
+        const isLost = await this.#noteLost(error);
+        wasLost ||= isLost;
         if (this.#closed.signal.aborted) {
           throw new Error(`${name}: the topic log was closed`, { cause: error });
         }
-        const ended = AbortSignal.any([this.#closed.signal, options.signal ?? this.#closed.signal]);
-        if (!isPassing(error) || isOver || ended.aborted) throw explain(name, error);
+        // Once let in, we wait until we are again: certificates and logins change on the brokers, too.
+        const isPassingNow = isPassing(error) || (reachability.wasReached && isAccessError(error));
+        if (!isPassingNow || isOver || options.signal?.aborted) {
+          const username = this.#config.sasl?.username;
+          throw explain(name, error, { username, isFirst: !reachability.wasReached });
+        }
+        waitingSinceMs = isLost ? null : waitingSinceMs ?? Date.now();
+        if (waitingSinceMs !== null) reachability.waiting(name, waitingFor(error), waitingSinceMs);
         // Such a one waits for the broker alone; all others may come of metadata gone stale.
         if (error.type !== "CONCURRENT_TRANSACTIONS") await this.#refresh();
+        const ended = AbortSignal.any([this.#closed.signal, options.signal ?? this.#closed.signal]);
         await systemClock.sleep(delayMs, ended);
       }
     }
@@ -190,7 +190,7 @@ export class ClusterConnection {
   /** Ends everything under way with an error, and closes the sockets. */
   async close(): Promise<void> {
     this.#closed.abort();
-    await this.#destroySockets(null, new Error("the connection was closed"));
+    await this.breakOff(new Error("the connection was closed"));
     const settled = new AbortController();
     void Promise.all(this.#running).then(() => settled.abort());
     await systemClock.sleep(CLOSE_TIMEOUT_MS, settled.signal);
@@ -205,12 +205,12 @@ export class ClusterConnection {
     return this.cluster.findTopicPartitionMetadata(topic);
   }
 
-  /** Forgets a broker whose connection has failed; answers its address, if that was the error. */
-  async #noteLost(error: Error): Promise<string | null> {
+  /** Forgets a broker whose connection has failed; answers whether that was the error. */
+  async #noteLost(error: KafkaError): Promise<boolean> {
     const address = lostBrokerOf(error);
     const isSilent = isSilence(error);
-    if (address === null && !isSilent) return null;
-    if (isSilent) void this.#destroySockets(address, error);
+    if (address === null && !isSilent) return false;
+    if (isSilent) void this.breakOff(error, address);
     const { brokerPool } = this.cluster;
     for (const broker of new Set([...Object.values(brokerPool.brokers), brokerPool.seedBroker])) {
       if (broker === undefined) continue;
@@ -222,21 +222,20 @@ export class ClusterConnection {
       this.cluster.removeBroker({ host, port });
       if (brokerPool.seedBroker === broker) await brokerPool.createSeedBroker();
     }
-    if (address !== null && !this.lostBrokers.has(address) && !this.#closed.signal.aborted) {
-      log.warning("Lost {broker}: {reason}; trying again.", {
-        broker: address,
-        reason: reasonOf(error),
-      });
-      this.lostBrokers.add(address);
-    }
-    return address;
+    // What a start cannot reach is told by the start.
+    if (address === null || this.#closed.signal.aborted) return false;
+    if (this.reachability.wasReached) this.reachability.lost(address, reasonOf(error));
+    return true;
   }
 
-  /** Of one broker, or of all. By an error, for kafkajs cleans up after nothing else. */
-  async #destroySockets(broker: string | null, error: Error): Promise<void> {
+  /** Closes the sockets to one broker, or to all. By an error, for kafkajs cleans up after nothing else. */
+  async breakOff(error: Error, broker: string | null = null): Promise<void> {
     const closing = this.#sockets.entries()
-      .filter(([_, address]) => broker === null || address === broker)
-      .map(([socket]) => new Promise((resolve) => socket.once("close", resolve).destroy(error)));
+      .filter(([_, { address }]) => broker === null || address === broker)
+      .map(([socket, { closed }]) => {
+        socket.destroy(error);
+        return closed;
+      });
     await Promise.all([...closing]);
   }
 

@@ -10,9 +10,11 @@ import { AssignerProtocol } from "kafkajs";
 import { getLogger } from "@logtape/logtape";
 import type { Group } from "../../ports/topic_log.ts";
 import { systemClock } from "../system_clock.ts";
-import { orAborted } from "./abort.ts";
+import { OperatorError } from "../../errors.ts";
+import { orAborted } from "../../signals.ts";
 import type { ClusterConnection, RetryOptions } from "./connection.ts";
 import { isPassing, rootOf } from "./errors.ts";
+import { type Own, Ownership } from "./ownership.ts";
 import { assignPartitions } from "./partition_assignment.ts";
 import { COORDINATOR, type WireBroker } from "./wire.ts";
 
@@ -27,8 +29,6 @@ const LEAVE_TIMEOUT_MS = 2_000;
 const LOST_MEMBER_ERRORS = new Set(["UNKNOWN_MEMBER_ID", "ILLEGAL_GENERATION"]);
 
 const log = getLogger(["data-tracker", "kafka"]);
-
-type Own = (partition: number, revoked: AbortSignal) => Promise<void>;
 
 /** As {@link TopicLog.join}, on a connection of its own: the broker holds a joining member's requests back. */
 export async function joinGroup(
@@ -48,63 +48,11 @@ export async function joinGroup(
   if (ownership.failed.aborted) throw ownership.failed.reason;
 }
 
-/** The tasks that own partitions in this process. */
-class Ownership {
-  readonly #own: Own;
-  readonly #tasks = new Map<number, { revoke: AbortController; ended: Promise<void> }>();
-  readonly #failed = new AbortController();
-  #assigned: ReadonlySet<number> = new Set();
-
-  constructor(own: Own) {
-    this.#own = own;
-  }
-
-  /** Aborts with the first error of a task. */
-  get failed(): AbortSignal {
-    return this.#failed.signal;
-  }
-
-  get assigned(): readonly number[] {
-    return [...this.#assigned];
-  }
-
-  /** Ends the tasks of all partitions but these, and begins those that are new. */
-  assign(partitions: readonly number[]): void {
-    this.#assigned = new Set(partitions);
-    for (const [partition, task] of this.#tasks) {
-      if (!this.#assigned.has(partition)) task.revoke.abort();
-    }
-    for (const partition of partitions) this.#begin(partition);
-  }
-
-  /** Resolves when no task is left. */
-  async ended(): Promise<void> {
-    while (this.#tasks.size > 0) {
-      await Promise.all([...this.#tasks.values()].map((task) => task.ended));
-    }
-  }
-
-  #begin(partition: number): void {
-    if (this.#tasks.has(partition)) return;
-    const revoke = new AbortController();
-    const task = async () => {
-      try {
-        await this.#own(partition, revoke.signal);
-        // One that ends by itself keeps the partition, idle, until it is taken away.
-        await orAborted(new Promise(() => {}), revoke.signal);
-      } catch (error) {
-        this.#failed.abort(error);
-      }
-      this.#tasks.delete(partition);
-      if (this.#assigned.has(partition) && !this.failed.aborted) this.#begin(partition);
-    };
-    this.#tasks.set(partition, { revoke, ended: task() });
-  }
-}
-
 class Membership {
   readonly #heartbeatIntervalMs: number;
   #memberId = "";
+  /** The partitions last told. */
+  #said = "";
   #generationId = -1;
   #lastHeardMs = Date.now();
   #request: Promise<unknown> = Promise.resolve();
@@ -121,20 +69,16 @@ class Membership {
 
   /** Joins, and joins again whenever the group rebalances, until the signal aborts. */
   async run(leaving: AbortSignal): Promise<void> {
-    const { connection, group } = this;
     while (!leaving.aborted) {
       try {
-        // Whoever has lost the session has time; whoever has not must not let it pass unnoticed.
-        const isOwner = this.ownership.assigned.length > 0;
-        const forMaxMs = isOwner ? this.#sessionLeftMs() : connection.outageMaxMs;
-        const partitions = await this.#contact(() => this.#join(), { forMaxMs, signal: leaving });
+        const joining = { forMaxMs: this.#patienceMs(), signal: leaving };
+        const partitions = await this.#contact(() => this.#join(), joining);
         if (leaving.aborted) return;
-        log.debug("Group {group}: own {partitions}.", { group: group.id, partitions });
-        this.ownership.assign(partitions!);
+        this.#assign(partitions!);
         while (!leaving.aborted) {
           await systemClock.sleep(this.#heartbeatIntervalMs, leaving);
-          const options = { forMaxMs: this.#sessionLeftMs(), signal: leaving };
-          if (!leaving.aborted) await this.#contact(() => this.#heartbeat(), options);
+          const staying = { forMaxMs: this.#patienceMs(), signal: leaving };
+          if (!leaving.aborted) await this.#contact(() => this.#heartbeat(), staying);
         }
       } catch (error) {
         if (leaving.aborted) return;
@@ -172,8 +116,23 @@ class Membership {
     return result;
   }
 
-  #sessionLeftMs(): number {
+  /** Whoever owns partitions must not let the session pass unnoticed; whoever owns none has time. */
+  #patienceMs(): number {
+    if (this.ownership.assigned.length === 0) return Infinity;
     return Math.max(0, this.#lastHeardMs + this.sessionTimeoutMs - Date.now());
+  }
+
+  #assign(partitions: readonly number[]): void {
+    const list = partitions.join(", ") || "none";
+    if (list !== this.#said) {
+      const { id: group, isByProxy = false } = this.group;
+      log[isByProxy ? "debug" : "info"]("Group {group}: this process has partitions {partitions}", {
+        group,
+        partitions: list,
+      });
+    }
+    this.#said = list;
+    this.ownership.assign(partitions);
   }
 
   /** Joins again after what a member must expect. @throws All else. */
@@ -183,11 +142,13 @@ class Membership {
     if (type === "REBALANCE_IN_PROGRESS") return;
     const isOwner = this.ownership.assigned.length > 0;
     // A coordinator silent for a session's time may have given the partitions to another.
-    if (!LOST_MEMBER_ERRORS.has(type) && !(isOwner && isPassing(root))) throw error;
+    const isAway = isPassing(root) || root instanceof OperatorError;
+    if (!LOST_MEMBER_ERRORS.has(type) && !(isOwner && isAway)) throw error;
     if (isOwner) {
-      log.warning("Group {group}: lost the session; joining again.", { group: this.group.id });
+      log.warning("Group {group}: lost the session; joining again", { group: this.group.id });
     }
     this.ownership.assign([]);
+    this.#said = "";
     if (type === "UNKNOWN_MEMBER_ID") this.#memberId = "";
   }
 

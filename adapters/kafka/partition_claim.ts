@@ -12,32 +12,50 @@ import {
   type Position,
   type Transaction,
 } from "../../ports/topic_log.ts";
+import { orAborted } from "../../signals.ts";
+import type { Compression } from "./compression.ts";
 import type { ClusterConnection } from "./connection.ts";
 import { explain } from "./errors.ts";
-import { Producer } from "./producer.ts";
+import { type Place, Producer } from "./producer.ts";
 import { COORDINATOR, type WireBroker } from "./wire.ts";
 
-/** How long a claim may take, in ms, the creation of a fresh cluster's own topics included. */
-const CLAIM_TIMEOUT_MS = 15_000;
 /** After this time the broker ends a transaction whose owner is gone, in ms; a claim does so at once. */
 const TRANSACTION_TIMEOUT_MS = 60_000;
 /** How long a commit waits for what passes by itself, in ms; to give up costs little more than a new claim. */
 const COMMIT_PATIENCE_MS = 5_000;
 
-/** Claims a partition number of a group. */
+/** As {@link TopicLog.claim}; a fresh cluster makes topics of its own first. */
 export async function claimPartition(
   connection: ClusterConnection,
   group: Group,
   partition: number,
+  compression: Compression,
+  signal?: AbortSignal,
+): Promise<Claim> {
+  const claim = await orAborted(
+    makeClaim(connection, group, partition, compression, signal),
+    signal,
+  );
+  if (claim !== null) return claim;
+  throw new Error(`claiming ${group.id}-${partition}: told to stop`);
+}
+
+async function makeClaim(
+  connection: ClusterConnection,
+  group: Group,
+  partition: number,
+  compression: Compression,
+  signal: AbortSignal | undefined,
 ): Promise<Claim> {
   const transactionalId = `${group.id}-${partition}`;
+  const options = { forMaxMs: connection.outageMaxMs, signal };
   const retry = <T>(action: () => Promise<T>) =>
-    connection.retry(`claiming ${transactionalId}`, action, { forMaxMs: CLAIM_TIMEOUT_MS });
+    connection.retry(`claiming ${transactionalId}`, action, options);
   const producer = await retry(async () => {
     const coordinator = await connection.coordinatorOf(COORDINATOR.transaction, transactionalId);
     const transactionTimeout = TRANSACTION_TIMEOUT_MS;
     const made = await coordinator.initProducerId({ transactionalId, transactionTimeout });
-    return new Producer(connection, made.producerId, made.producerEpoch, transactionalId);
+    return new Producer(connection, { ...made, transactionalId }, compression);
   });
   const positions = await retry(async () => {
     const coordinator = await connection.coordinatorOf(COORDINATOR.group, group.id);
@@ -98,7 +116,7 @@ class PartitionClaim implements Claim {
   /** Sent again are only steps that the broker knows again; the last is not. */
   async #run(name: string, { records, offsets, metadata }: Transaction): Promise<void> {
     const { producer, partition, groupId, transactionalId } = this;
-    const { connection, producerId, producerEpoch } = producer;
+    const { connection, identity: { producerId, producerEpoch } } = producer;
     const identity = { transactionalId, producerId, producerEpoch };
     const retry = <T>(action: () => Promise<T>) =>
       connection.retry(name, action, { forMaxMs: COMMIT_PATIENCE_MS });
@@ -108,11 +126,16 @@ class PartitionClaim implements Claim {
       await coordinator.addOffsetsToTxn({ ...identity, groupId });
       return coordinator;
     });
-    if (records.length > 0) {
-      await coordinator.addPartitionsToTxn({ ...identity, topics: partitionsOf(records) });
-    }
+    const added = new Set<string>();
+    const begin = async (places: readonly Place[]) => {
+      const topics = places.filter(({ topic, partition }) => !added.has(`${topic}/${partition}`))
+        .map(({ topic, partition }) => ({ topic, partitions: [partition] }));
+      if (topics.length === 0) return;
+      await coordinator.addPartitionsToTxn({ ...identity, topics });
+      for (const { topic, partition } of places) added.add(`${topic}/${partition}`);
+    };
     const last: Record<string, number> = {};
-    for (const [topic, byPartition] of await producer.send(records, retry)) {
+    for (const [topic, byPartition] of await producer.send(records, retry, begin)) {
       const offset = byPartition.get(partition);
       if (offset !== undefined) last[topic] = offset;
     }
@@ -125,11 +148,4 @@ class PartitionClaim implements Claim {
     await group.txnOffsetCommit({ ...identity, groupId, topics });
     await coordinator.endTxn({ ...identity, transactionResult: true });
   }
-}
-
-function partitionsOf(records: Transaction["records"]): { topic: string; partitions: number[] }[] {
-  return [...Map.groupBy(records, (record) => record.topic)].map(([topic, ofTopic]) => ({
-    topic,
-    partitions: [...new Set(ofTopic.map((record) => record.partition))],
-  }));
 }

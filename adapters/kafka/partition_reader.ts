@@ -16,15 +16,18 @@ import {
   OffsetOutOfRangeError,
   type PartitionRange,
 } from "../../ports/topic_log.ts";
-import { orAborted } from "./abort.ts";
+import { orAborted } from "../../signals.ts";
+import { BatchReader } from "./batch_reader.ts";
 import type { ClusterConnection } from "./connection.ts";
-import { decodeBatches } from "./record_batch.ts";
+import { explain } from "./errors.ts";
 import type { WireBroker, WireRequest } from "./wire.ts";
 
 /** How long a broker holds an answer back, in ms: so long may a partition have to wait that joins the others late. */
 const LONG_POLL_MS = 100;
 /** Of one answer, in bytes: it is in memory as a whole. */
 const ANSWER_SIZE_MAX = 32_000_000;
+/** How long what is left of an answer is good for, in ms: what it says of the log's end grows old. */
+const LEFT_AGE_MAX_MS = 1_000;
 const READ_COMMITTED = 1;
 const OFFSET_OUT_OF_RANGE = 1;
 /** Which of a broker's connections: kafkajs keeps the second for consumers, of which there are none. */
@@ -38,8 +41,15 @@ interface Question {
   waitMaxMs: number;
 }
 
-interface Answer extends FetchedBatch {
+interface Answer extends PartitionRange {
+  /** Of the partition's batches, packed as they came. */
+  batches: BatchReader;
   errorCode: number;
+}
+
+/** What was not read of an answer: compressed, a fetch brings several times what it was asked for. */
+interface Left extends Answer {
+  answeredMs: number;
 }
 
 /** Reads all partitions of a cluster. */
@@ -47,6 +57,7 @@ export class PartitionReader {
   readonly #connection: ClusterConnection;
   readonly #waits = new WeakMap<WireBroker, LongPoll>();
   readonly #ranges = new Map<string, PartitionRange>();
+  readonly #left = new Map<string, Left>();
 
   constructor(connection: ClusterConnection) {
     this.#connection = connection;
@@ -61,6 +72,8 @@ export class PartitionReader {
   ): Promise<FetchedBatch> {
     const place = `${topic}/${partition}`;
     const untilMs = performance.now() + waitMaxMs;
+    const left = this.#takeLeft(place, offset);
+    if (left !== null) return this.#read(place, left, byteCountMax);
     let nextOffset = offset;
     let isAtEnd = this.#ranges.get(place)?.endOffset === offset;
     while (!signal?.aborted) {
@@ -69,19 +82,45 @@ export class PartitionReader {
       const question: Question = { topic, partition, offset: nextOffset, byteCountMax, waitMaxMs };
       const answer = await orAborted(this.#ask(question, signal), signal);
       if (answer === null) break;
-      const { records, startOffset, endOffset } = answer;
-      this.#ranges.set(place, { startOffset, endOffset });
-      if (records.length > 0 || (leftMs === 0 && answer.nextOffset === nextOffset)) {
-        return { records, nextOffset: answer.nextOffset, startOffset, endOffset };
-      }
+      const batch = this.#read(place, { ...answer, answeredMs: performance.now() }, byteCountMax);
+      const isStuck = batch.nextOffset === nextOffset;
+      if (batch.records.length > 0 || (leftMs === 0 && isStuck)) return batch;
       // Asked for promptly, records come if there are any; in company they may have had no room.
-      isAtEnd = answer.nextOffset >= endOffset ||
-        (waitMaxMs === 0 && answer.nextOffset === nextOffset);
-      nextOffset = answer.nextOffset;
+      isAtEnd = batch.nextOffset >= batch.endOffset || (waitMaxMs === 0 && isStuck);
+      nextOffset = batch.nextOffset;
     }
     // Where nothing was answered, nothing says that this is the end.
     const range = this.#ranges.get(place) ?? { startOffset: 0, endOffset: nextOffset + 1 };
     return { records: [], nextOffset, ...range };
+  }
+
+  /** Unpacks and reads as much of an answer as is wanted now, and keeps the rest. */
+  #read(place: string, answer: Left, byteCountMax: number): FetchedBatch {
+    const { batches, startOffset } = answer;
+    let records;
+    try {
+      records = batches.read(byteCountMax);
+    } catch (error) {
+      throw explain(`reading ${place}`, error);
+    }
+    const { nextOffset } = batches;
+    if (!batches.isAtEnd) this.#left.set(place, answer);
+    // A new leader may not know yet that what its predecessor answered is committed.
+    const range = { startOffset, endOffset: Math.max(answer.endOffset, nextOffset) };
+    this.#ranges.set(place, range);
+    return { records, nextOffset, ...range };
+  }
+
+  /** What is left from `offset` on, if it is; forgets what nobody came for. */
+  #takeLeft(place: string, offset: number): Left | null {
+    const left = this.#left.get(place);
+    const isWanted = left?.batches.nextOffset === offset;
+    this.#left.delete(place);
+    const sinceMs = performance.now() - LEFT_AGE_MAX_MS;
+    for (const [other, { answeredMs }] of this.#left) {
+      if (answeredMs < sinceMs) this.#left.delete(other);
+    }
+    return isWanted && left!.answeredMs >= sinceMs ? left! : null;
   }
 
   #ask(question: Question, signal: AbortSignal | undefined): Promise<Answer> {
@@ -213,13 +252,10 @@ function decodeAnswers(
       at += 4; // The replica to prefer: none, as no rack is given.
       const size = Math.max(0, int32());
       const batches = bytes.subarray(at, at += size);
-      const { offset, byteCountMax } = questions.get(place)!;
-      const decoded = decodeBatches(batches, { offset, byteCountMax, aborted });
       answers.set(place, {
-        ...decoded,
+        batches: new BatchReader(batches, questions.get(place)!.offset, aborted),
         startOffset,
-        // A new leader may not know yet that what its predecessor answered is committed.
-        endOffset: Math.max(endOffset, decoded.nextOffset),
+        endOffset,
         errorCode,
       });
     });

@@ -7,7 +7,8 @@ import Encoder from "kafkajs/src/protocol/encoder.js";
 import produceResponse from "kafkajs/src/protocol/requests/produce/v7/response.js";
 import type { NewRecord } from "../../ports/topic_log.ts";
 import type { ClusterConnection } from "./connection.ts";
-import { encodeBatch, sizeBoundOf } from "./record_batch.ts";
+import type { Compression } from "./compression.ts";
+import { BatchBuilder, sizeBoundOf } from "./record_batch.ts";
 import type { WireBroker, WireRequest } from "./wire.ts";
 
 /** Under Kafka's default limit of a message, 1 MiB with the batch's own header. */
@@ -19,43 +20,57 @@ const REPLICATION_TIMEOUT_MS = 8_000;
 const ACKS_ALL = -1;
 const SEQUENCE_LIMIT = 2 ** 31;
 
-/** Records of one partition that travel together. */
-interface Batch {
+/** A partition of a topic. */
+export interface Place {
   topic: string;
   partition: number;
-  records: NewRecord[];
-  sizeBound: number;
+}
+
+/** Records of one partition that travel together. */
+interface Batch extends Place {
+  building: BatchBuilder;
+  /** Ready to be sent, and sent again; in place of what was built. */
+  bytes: Buffer | null;
 }
 
 /** The offsets of the last records sent: topic → partition → offset. */
 export type LastOffsets = Map<string, Map<number, number>>;
 
-/** A producer's identity, as the broker gave it. Its sends must not overlap. */
+/** Who sends, as the broker knows it. */
+export interface ProducerIdentity {
+  producerId: string;
+  producerEpoch: number;
+  transactionalId: string | null;
+}
+
+/** A producer. Its sends must not overlap. */
 export class Producer {
   readonly #sequences = new Map<string, number>();
 
   constructor(
     readonly connection: ClusterConnection,
-    readonly producerId: string,
-    readonly producerEpoch: number,
-    readonly transactionalId: string | null,
+    readonly identity: ProducerIdentity,
+    private readonly compression: Compression,
   ) {}
 
   /**
    * Sends records, in order per partition, until the brokers have acknowledged them all.
    *
    * @param attempt Sends one round of batches, at most one a partition; the same one again is harmless.
+   * @param begin Called before each round, with where its batches go.
    */
   async send(
-    records: readonly NewRecord[],
+    records: Iterable<NewRecord>,
     attempt: (round: () => Promise<void>) => Promise<void>,
+    begin?: (places: readonly Place[]) => Promise<void>,
   ): Promise<LastOffsets> {
     const offsets: LastOffsets = new Map();
     for (const round of roundsOf(records)) {
+      await begin?.(round);
       await attempt(() => this.#sendRound(round, offsets));
       for (const batch of round) {
         const place = placeOf(batch);
-        const sequence = (this.#sequences.get(place) ?? 0) + batch.records.length;
+        const sequence = (this.#sequences.get(place) ?? 0) + batch.building.count;
         this.#sequences.set(place, sequence % SEQUENCE_LIMIT);
       }
     }
@@ -80,13 +95,13 @@ export class Producer {
       const ofTopic = offsets.getOrInsertComputed(topicName, () => new Map());
       for (const { partition, baseOffset } of partitions) {
         const batch = batches.find((one) => one.topic === topicName && one.partition === partition);
-        ofTopic.set(partition, Number(baseOffset) + batch!.records.length - 1);
+        ofTopic.set(partition, Number(baseOffset) + batch!.building.count - 1);
       }
     }
   }
 
   #request(batches: readonly Batch[]): WireRequest<ProduceResponse> {
-    const { producerId, producerEpoch, transactionalId } = this;
+    const { producerId, producerEpoch, transactionalId } = this.identity;
     const isTransactional = transactionalId !== null;
     // deno-lint-ignore require-await -- kafkajs awaits it
     const encode = async () => {
@@ -98,7 +113,8 @@ export class Producer {
         for (const batch of ofTopic) {
           const firstSequence = this.#sequences.get(placeOf(batch)) ?? 0;
           const producer = { producerId, producerEpoch, firstSequence, isTransactional };
-          encoder.writeInt32(batch.partition).writeBytes(encodeBatch(batch.records, producer));
+          batch.bytes ??= batch.building.finish(producer, this.compression);
+          encoder.writeInt32(batch.partition).writeBytes(batch.bytes);
         }
       }
       return encoder;
@@ -112,40 +128,27 @@ interface ProduceResponse {
   topics: { topicName: string; partitions: { partition: number; baseOffset: string }[] }[];
 }
 
-function placeOf({ topic, partition }: Batch): string {
+function placeOf({ topic, partition }: Place): string {
   return `${topic}/${partition}`;
 }
 
-/** Cuts records into batches, and the batches into rounds: at most one batch a partition and one request of bounded size. */
-function roundsOf(records: readonly NewRecord[]): Batch[][] {
-  const batches = new Map<string, Batch[]>();
+/** Cuts records into batches, and those into rounds: at most one batch a partition and one request of bounded size. */
+function* roundsOf(records: Iterable<NewRecord>): Iterable<Batch[]> {
+  const round = new Map<string, Batch>();
+  let roundSize = 0;
   for (const record of records) {
-    const { topic, partition } = record;
-    const ofPartition = batches.getOrInsertComputed(`${topic}/${partition}`, () => []);
     const size = sizeBoundOf(record);
-    let batch = ofPartition.at(-1);
-    if (batch === undefined || batch.sizeBound + size > BATCH_SIZE_MAX) {
-      batch = { topic, partition, records: [], sizeBound: 0 };
-      ofPartition.push(batch);
+    const place = placeOf(record);
+    const isFull = (round.get(place)?.building.size ?? 0) + size > BATCH_SIZE_MAX;
+    if (round.size > 0 && (isFull || roundSize + size > REQUEST_SIZE_MAX)) {
+      yield [...round.values()];
+      round.clear();
+      roundSize = 0;
     }
-    batch.records.push(record);
-    batch.sizeBound += size;
+    const { topic, partition } = record;
+    const none = (): Batch => ({ topic, partition, building: new BatchBuilder(), bytes: null });
+    round.getOrInsertComputed(place, none).building.add(record);
+    roundSize += size;
   }
-  const rounds: Batch[][] = [];
-  for (let i = 0, found = true; found; i++) {
-    found = false;
-    let size = Infinity;
-    for (const ofPartition of batches.values()) {
-      const batch = ofPartition[i];
-      if (batch === undefined) continue;
-      found = true;
-      if (size + batch.sizeBound > REQUEST_SIZE_MAX) {
-        rounds.push([]);
-        size = 0;
-      }
-      rounds.at(-1)!.push(batch);
-      size += batch.sizeBound;
-    }
-  }
-  return rounds;
+  if (round.size > 0) yield [...round.values()];
 }

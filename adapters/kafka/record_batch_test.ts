@@ -1,116 +1,73 @@
 import assert from "node:assert/strict";
-import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import type { NewRecord } from "../../ports/topic_log.ts";
-import { type BatchProducer, decodeBatches, encodeBatch, sizeBoundOf } from "./record_batch.ts";
+import { BatchReader } from "./batch_reader.ts";
+import type { Compression } from "./compression.ts";
+import {
+  AT,
+  ATTRIBUTE,
+  BatchBuilder,
+  type BatchProducer,
+  HEADER_SIZE,
+  sizeBoundOf,
+} from "./record_batch.ts";
 
-const PRODUCER: BatchProducer = {
-  producerId: "7",
-  producerEpoch: 1,
-  firstSequence: 0,
-  isTransactional: false,
-};
-const ALL = { offset: 0, byteCountMax: Infinity, aborted: [] };
-const HEADER_SIZE = 61;
+const PRODUCER = { producerId: "7", producerEpoch: 1, firstSequence: 0, isTransactional: false };
+const COMPRESSIONS = [{ compression: "none" }, { compression: "gzip" }, {
+  compression: "zstd",
+}] as const;
 
-function recordOf(key: string, valueSize = 1): NewRecord {
-  return { topic: "t", partition: 0, key, value: new Uint8Array(valueSize) };
+function batchOf(
+  records: readonly NewRecord[],
+  producer: BatchProducer,
+  compression: Compression,
+): Buffer {
+  const building = new BatchBuilder();
+  for (const record of records) building.add(record);
+  return building.finish(producer, compression);
 }
 
-/** A batch as a broker keeps it, at an offset. */
-function batchAt(offset: number, records: NewRecord[], producer: Partial<BatchProducer> = {}) {
-  const batch = Buffer.from(encodeBatch(records, { ...PRODUCER, ...producer }));
-  batch.writeBigInt64BE(BigInt(offset), 0);
-  return batch;
-}
+Deno.test.each(COMPRESSIONS)(
+  "what BatchBuilder writes by $compression is read back",
+  ({ compression }) => {
+    const text = fc.string({ unit: "binary" }).map((one) => one.toWellFormed());
+    const record: fc.Arbitrary<NewRecord> = fc.record({
+      topic: fc.constant("t"),
+      partition: fc.constant(0),
+      key: text,
+      value: fc.uint8Array({ maxLength: 300 }),
+      headers: fc.dictionary(text.filter((name) => name !== "__proto__"), text),
+    });
+    const records = fc.array(record, { minLength: 1, size: "+1" });
+    fc.assert(fc.property(records, fc.nat(2 ** 40), (records, offset) => {
+      const bytes = Buffer.from(batchOf(records, PRODUCER, compression));
+      bytes.writeBigInt64BE(BigInt(offset), AT.baseOffset);
+      const bound = records.reduce((sum, one) => sum + sizeBoundOf(one), HEADER_SIZE);
+      assert.ok(bytes.length <= bound);
+      const reader = new BatchReader(bytes, offset, []);
+      assert.deepEqual(
+        reader.read(Infinity).map((
+          { offset, key, value, headers },
+        ) => [offset, key, value, { ...headers }]),
+        records.map(({ key, value, headers }, i) => [offset + i, key, value, { ...headers }]),
+      );
+      assert.equal(reader.nextOffset, offset + records.length);
+    }));
+  },
+);
 
-/** The mark of a transaction's end: one record, whose key is a version and a type. */
-function abortMarkAt(offset: number, producerId: string): Buffer {
-  const batch = batchAt(offset, [recordOf("\0\0\0\0")], { producerId, isTransactional: true });
-  batch.writeInt16BE(0x30, 21);
-  return batch;
-}
-
-Deno.test("decodeBatches() gives back what encodeBatch() wrote", () => {
-  const text = fc.string({ unit: "binary" }).map((one) => one.toWellFormed());
-  const record = fc.record({
-    topic: fc.constant("t"),
-    partition: fc.constant(0),
-    key: text,
-    value: fc.uint8Array({ maxLength: 300 }),
-    headers: fc.dictionary(text.filter((name) => name !== "__proto__"), text),
-  });
-  fc.assert(fc.property(fc.array(record, { minLength: 1 }), fc.nat(2 ** 40), (records, offset) => {
-    const bytes = batchAt(offset, records);
-    assert.ok(
-      bytes.length <= HEADER_SIZE + records.reduce((sum, one) => sum + sizeBoundOf(one), 0),
-    );
-    const decoded = decodeBatches(bytes, { ...ALL, offset });
-    assert.equal(decoded.nextOffset, offset + records.length);
-    assert.deepEqual(
-      decoded.records.map((
-        { offset, key, value, headers },
-      ) => [offset, key, value, { ...headers }]),
-      records.map(({ key, value, headers }, i) => [offset + i, key, value, { ...headers }]),
-    );
-  }));
-});
-
-Deno.test("decodeBatches() begins in the middle of a batch and leaves out a cut one", () => {
-  const bytes = Buffer.concat([
-    batchAt(10, ["a", "b", "c"].map((key) => recordOf(key))),
-    batchAt(20, [recordOf("d")]),
-    batchAt(30, [recordOf("e")]).subarray(0, -1),
-  ]);
-  const { records, nextOffset } = decodeBatches(bytes, { ...ALL, offset: 11 });
-  assert.deepEqual(records.map(({ offset, key }) => [offset, key]), [[11, "b"], [12, "c"], [
-    20,
-    "d",
-  ]]);
-  assert.equal(nextOffset, 21);
-});
-
-Deno.test("decodeBatches() stops before the record that is one too many", () => {
-  const bytes = batchAt(0, [recordOf("a", 99), recordOf("b", 99), recordOf("c", 99)]);
-  for (const [byteCountMax, count] of [[1, 1], [199, 1], [200, 2], [300, 3]] as const) {
-    const { records, nextOffset } = decodeBatches(bytes, { ...ALL, byteCountMax });
-    assert.deepEqual([records.length, nextOffset], [count, count]);
-  }
-});
-
-Deno.test("decodeBatches() leaves out aborted transactions, each up to its mark", () => {
-  const inTransaction = { isTransactional: true, producerId: "1" };
-  const bytes = Buffer.concat([
-    batchAt(0, [recordOf("committed")], inTransaction),
-    batchAt(1, [recordOf("aborted")], inTransaction),
-    batchAt(2, [recordOf("plain")]),
-    batchAt(3, [recordOf("other")], { isTransactional: true, producerId: "2" }),
-    abortMarkAt(4, "1"),
-    batchAt(5, [recordOf("next")], inTransaction),
-    batchAt(6, [recordOf("aborted again")], inTransaction),
-  ]);
-  const aborted = [{ producerId: 1n, firstOffset: 6 }, { producerId: 1n, firstOffset: 1 }];
-  const { records, nextOffset } = decodeBatches(bytes, { ...ALL, aborted });
-  assert.deepEqual(records.map(({ key }) => key), ["committed", "plain", "other", "next"]);
-  assert.equal(nextOffset, 7);
-});
-
-Deno.test("decodeBatches() goes on behind a batch that compaction has emptied", () => {
-  const empty = Buffer.from(batchAt(5, [recordOf("a"), recordOf("b")]).subarray(0, HEADER_SIZE));
-  empty.writeInt32BE(HEADER_SIZE - 12, 8);
-  empty.writeInt32BE(0, 57);
-  assert.deepEqual(decodeBatches(empty, { ...ALL, offset: 5 }), { records: [], nextOffset: 7 });
-});
-
-Deno.test("decodeBatches() inflates gzip and names what it cannot read", () => {
-  const plain = batchAt(0, [recordOf("a")]);
-  const packed = Buffer.concat([
-    plain.subarray(0, HEADER_SIZE),
-    gzipSync(plain.subarray(HEADER_SIZE)),
-  ]);
-  packed.writeInt32BE(packed.length - 12, 8);
-  packed.writeInt16BE(1, 21);
-  assert.equal(decodeBatches(packed, ALL).records[0]!.key, "a");
-  packed.writeInt16BE(2, 21);
-  assert.throws(() => decodeBatches(packed, ALL), /compressed by snappy.*compression.type/);
+Deno.test("BatchBuilder compresses what gains by it, and marks the codec", () => {
+  const record = (size: number): NewRecord => {
+    return { topic: "t", partition: 0, key: "k", value: new Uint8Array(size) };
+  };
+  const noise: NewRecord = { ...record(0), value: crypto.getRandomValues(new Uint8Array(5_000)) };
+  const codecOf = (record: NewRecord, compression: "none" | "gzip" | "zstd") => {
+    const batch = batchOf([record], PRODUCER, compression);
+    return [batch.readInt16BE(AT.attributes) & ATTRIBUTE.codec, batch.length > 5_000];
+  };
+  assert.deepEqual(codecOf(record(10_000), "none"), [0, true]);
+  assert.deepEqual(codecOf(record(10_000), "gzip"), [1, false]);
+  assert.deepEqual(codecOf(record(10_000), "zstd"), [4, false]);
+  assert.deepEqual(codecOf(record(500), "zstd"), [0, false], "too small to gain");
+  assert.deepEqual(codecOf(noise, "zstd"), [0, true], "it would grow");
 });

@@ -14,30 +14,48 @@ import type {
   TopicLog,
   TopicSpec,
 } from "../../ports/topic_log.ts";
+import { orAborted } from "../../signals.ts";
+import type { Compression } from "./compression.ts";
 import { ClusterConnection, type KafkaConnectionConfig } from "./connection.ts";
 import { joinGroup } from "./group_member.ts";
+import { openConnection } from "./opening.ts";
 import { claimPartition } from "./partition_claim.ts";
 import { PartitionReader } from "./partition_reader.ts";
 import { Producer } from "./producer.ts";
+import { Reachability } from "./reachability.ts";
+import { readTls, type TlsFiles } from "./tls.ts";
 import { createTopics, describeTopic } from "./topics.ts";
 import { COORDINATOR } from "./wire.ts";
 
 /** How to reach the cluster, and how long a silent member keeps its partitions. */
-export interface KafkaTopicLogConfig extends KafkaConnectionConfig {
+export interface KafkaTopicLogConfig extends Omit<KafkaConnectionConfig, "ssl"> {
+  /** Files for TLS; without it the brokers are spoken to in plain text. */
+  tls?: TlsFiles | null;
   /** In ms; the broker allows 6 s to 30 min unless it is set otherwise. */
   sessionTimeoutMs?: number;
+  /** Of the records appended; those read may be compressed by any of Kafka's codecs. `zstd` unless set. */
+  compression?: Compression;
 }
 
 /** Long enough for a pause of the process, short enough for its partitions to be counted again soon. */
 const SESSION_TIMEOUT_DEFAULT_MS = 10_000;
 
+/** How long a new cluster may take for its first topics, in ms, where no patience is configured. */
+const CREATE_PATIENCE_MIN_MS = 9_000;
+
 /**
  * Connects to a cluster.
  *
- * @throws {Error} Within ten seconds where none of the brokers can be reached.
+ * @param signal Ends the waiting, and that for the cluster's first topics.
+ * @throws {Error} Where none of the brokers can be reached, within ten seconds or the patience
+ * configured; at once where one does not let us in; the signal's reason.
  */
-export async function openKafkaTopicLog(config: KafkaTopicLogConfig): Promise<KafkaTopicLog> {
-  const log = new KafkaTopicLog(config);
+export async function openKafkaTopicLog(
+  config: KafkaTopicLogConfig,
+  signal?: AbortSignal,
+): Promise<KafkaTopicLog> {
+  const ssl = config.tls ? { ssl: await readTls(config.tls) } : {};
+  const log = new KafkaTopicLog({ ...config, ...ssl }, signal);
   try {
     await log.open();
   } catch (error) {
@@ -49,30 +67,43 @@ export async function openKafkaTopicLog(config: KafkaTopicLogConfig): Promise<Ka
 
 /** One process's connections to a Kafka cluster. {@link openKafkaTopicLog} makes it. */
 export class KafkaTopicLog implements TopicLog, TopicAdmin {
-  readonly #config: KafkaTopicLogConfig;
+  readonly #config: KafkaTopicLogConfig & KafkaConnectionConfig;
+  readonly #compression: Compression;
   /** Reads may bring megabytes at a time; transactions must not queue behind them. */
   readonly #reads: ClusterConnection;
   readonly #writes: ClusterConnection;
   readonly #reader: PartitionReader;
-  readonly #lostBrokers = new Set<string>();
+  readonly #reachability = new Reachability();
+  readonly #patientUntilMs: number;
   #producer: Promise<Producer> | null = null;
   #lastAppend: Promise<unknown> = Promise.resolve();
 
-  constructor(config: KafkaTopicLogConfig) {
+  /** @param starting Aborts where the process is told to stop while it starts. */
+  constructor(
+    config: KafkaTopicLogConfig & KafkaConnectionConfig,
+    private readonly starting?: AbortSignal,
+  ) {
     this.#config = config;
-    this.#reads = new ClusterConnection(config, this.#lostBrokers);
-    this.#writes = new ClusterConnection(config, this.#lostBrokers);
+    this.#patientUntilMs = Date.now() + (config.patienceMs ?? 0);
+    this.#compression = config.compression ?? "zstd";
+    this.#reads = new ClusterConnection(config, this.#reachability);
+    this.#writes = new ClusterConnection(config, this.#reachability);
     this.#reader = new PartitionReader(this.#reads);
   }
 
   /** Connects. */
   async open(): Promise<void> {
-    for (const connection of [this.#reads, this.#writes]) await connection.open();
+    const { brokers, patienceMs = 0 } = this.#config;
+    for (const connection of [this.#reads, this.#writes]) {
+      await openConnection(connection, { brokers, patienceMs, signal: this.starting });
+    }
   }
 
   append(records: readonly NewRecord[]): Promise<void> {
     // One after the other: of two appends under way, the one that is sent again could pass for the other.
-    const append = this.#lastAppend.then(() => this.#append(records));
+    // Its time begins now: while the brokers are away, appends must not queue up for ever.
+    const untilMs = performance.now() + this.#writes.outageMaxMs;
+    const append = this.#lastAppend.then(() => this.#append(records, untilMs));
     this.#lastAppend = append.catch(() => {});
     return append;
   }
@@ -91,7 +122,7 @@ export class KafkaTopicLog implements TopicLog, TopicAdmin {
     own: (partition: number, revoked: AbortSignal) => Promise<void>,
     signal: AbortSignal,
   ): Promise<void> {
-    const connection = new ClusterConnection(this.#config, this.#lostBrokers);
+    const connection = new ClusterConnection(this.#config, this.#reachability);
     try {
       const { sessionTimeoutMs = SESSION_TIMEOUT_DEFAULT_MS } = this.#config;
       await joinGroup(connection, group, own, { sessionTimeoutMs, signal });
@@ -100,12 +131,21 @@ export class KafkaTopicLog implements TopicLog, TopicAdmin {
     }
   }
 
-  claim(group: Group, partition: number): Promise<Claim> {
-    return claimPartition(this.#writes, group, partition);
+  claim(group: Group, partition: number, signal?: AbortSignal): Promise<Claim> {
+    return claimPartition(this.#writes, group, partition, this.#compression, signal);
   }
 
-  create(specs: readonly TopicSpec[]): Promise<void> {
-    return createTopics(this.#writes, specs);
+  async create(specs: readonly TopicSpec[]): Promise<void> {
+    const forMaxMs = Math.max(CREATE_PATIENCE_MIN_MS, this.#patientUntilMs - Date.now());
+    const options = { forMaxMs, signal: this.starting };
+    await orAborted(createTopics(this.#writes, specs, options), this.starting);
+    this.starting?.throwIfAborted();
+  }
+
+  /** Whether the brokers answer now, what an operator must hear of that, and how often they did again after a loss. */
+  get connectionState(): Pick<Reachability, "isConnected" | "problem" | "reconnectionCount"> {
+    const { isConnected, problem, reconnectionCount } = this.#reachability;
+    return { isConnected, problem, reconnectionCount };
   }
 
   describe(topic: string): Promise<PartitionRange[] | null> {
@@ -114,14 +154,14 @@ export class KafkaTopicLog implements TopicLog, TopicAdmin {
 
   async positions(group: Group): Promise<Record<string, (number | null)[]>> {
     const connection = this.#writes;
+    const described = await Promise.all(group.topics.map(async (topic) => {
+      const ranges = await this.describe(topic) ?? [];
+      return { topic, partitions: ranges.map((_, partition) => ({ partition })) };
+    }));
+    const topics = described.filter(({ partitions }) => partitions.length > 0);
+    // Asked for no topic, the broker would answer for all.
+    if (topics.length === 0) return {};
     const fetch = async () => {
-      const topics = await Promise.all(group.topics.map(async (topic) => {
-        const count = await connection.partitionCountOf(topic);
-        return {
-          topic,
-          partitions: Array.from({ length: count }, (_, partition) => ({ partition })),
-        };
-      }));
       const coordinator = await connection.coordinatorOf(COORDINATOR.group, group.id);
       return await coordinator.offsetFetch({ groupId: group.id, topics });
     };
@@ -144,16 +184,17 @@ export class KafkaTopicLog implements TopicLog, TopicAdmin {
     return this.close();
   }
 
-  async #append(records: readonly NewRecord[]): Promise<void> {
+  async #append(records: readonly NewRecord[], untilMs: number): Promise<void> {
     const connection = this.#writes;
-    const name = "appending";
-    const retry = <T>(action: () => Promise<T>) =>
-      connection.retry(name, action, { forMaxMs: connection.outageMaxMs });
+    const retry = <T>(action: () => Promise<T>) => {
+      const forMaxMs = Math.max(0, untilMs - performance.now());
+      return connection.retry("appending", action, { forMaxMs });
+    };
     this.#producer ??= retry(async () => {
       const broker = await connection.cluster.findControllerBroker();
       // No transaction, no time-out; kafkajs wants one.
-      const { producerId, producerEpoch } = await broker.initProducerId({ transactionTimeout: 0 });
-      return new Producer(connection, producerId, producerEpoch, null);
+      const made = await broker.initProducerId({ transactionTimeout: 0 });
+      return new Producer(connection, { ...made, transactionalId: null }, this.#compression);
     });
     try {
       await (await this.#producer).send(records, retry);

@@ -13,7 +13,10 @@ import net from "node:net";
 import tls from "node:tls";
 import { getLogger } from "@logtape/logtape";
 import {
+  type ConfigEntries,
+  type ConfigResourceTypes,
   type ISocketFactory,
+  type ITopicConfig,
   Kafka,
   type KafkaConfig,
   logLevel,
@@ -85,6 +88,14 @@ export interface WireBroker {
   >;
   heartbeat: Call<InGroup & { groupGenerationId: number }>;
   leaveGroup: Call<InGroup>;
+  createTopics: Call<{ topics: ITopicConfig[]; timeout: number }>;
+  metadata(topics: string[]): Promise<{
+    topicMetadata: { topic: string; partitionMetadata: { replicas: number[] }[] }[];
+  }>;
+  describeConfigs: Call<
+    { resources: { type: ConfigResourceTypes; name: string; configNames: string[] }[] },
+    { resources: { resourceName: string; configEntries: ConfigEntries[] }[] }
+  >;
 }
 
 /** The brokers and their topics, as last heard. */
@@ -93,6 +104,7 @@ export interface WireCluster {
   readonly brokerPool: {
     readonly brokers: Record<string, WireBroker>;
     readonly seedBroker?: WireBroker;
+    readonly metadata: { brokers: unknown[] } | null;
     /** Replaces it, by the next of the configured ones. */
     createSeedBroker(): Promise<void>;
   };
@@ -120,6 +132,16 @@ export type CoordinatorType = typeof COORDINATOR[keyof typeof COORDINATOR];
 const schedule = RequestQueue.prototype.scheduleCheckPendingRequests;
 RequestQueue.prototype.scheduleCheckPendingRequests = function () {
   if (this.pending.length > 0) schedule.call(this);
+};
+
+// Whoever disconnects waits for the answers under way, with a listener of their own each: one is enough.
+const emptying = new WeakMap<RequestQueue, Promise<void>>();
+const waitForPendingRequests = RequestQueue.prototype.waitForPendingRequests;
+RequestQueue.prototype.waitForPendingRequests = function () {
+  return emptying.getOrInsertComputed(
+    this,
+    () => waitForPendingRequests.call(this).finally(() => emptying.delete(this)),
+  );
 };
 
 // One that broke off in an answer would go on reading there; and two that need it would make it twice.
@@ -160,12 +182,15 @@ export function createCluster(client: Kafka): WireCluster {
   return cluster as WireCluster;
 }
 
+/** Sockets with their brokers' addresses, and when they are closed. */
+export type TrackedSockets = Map<net.Socket, { address: string; closed: Promise<void> }>;
+
 /**
  * Keeps the sockets with their addresses, so that they can be closed without waiting for answers, and
  * makes no more once `closed` has aborted. Small requests go out at once.
  */
 export function trackSockets(
-  sockets: Map<net.Socket, string>,
+  sockets: TrackedSockets,
   closed: AbortSignal,
 ): ISocketFactory {
   return ({ host, port, ssl, onConnect }) => {
@@ -175,8 +200,12 @@ export function trackSockets(
       ? tls.connect({ host, port, ...name, ...ssl }, onConnect)
       : net.connect({ host, port }, onConnect);
     socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS).setNoDelay(true);
-    sockets.set(socket, `${host}:${port}`);
-    socket.once("close", () => sockets.delete(socket));
+    const gone = Promise.withResolvers<void>();
+    sockets.set(socket, { address: `${host}:${port}`, closed: gone.promise });
+    socket.once("close", () => {
+      sockets.delete(socket);
+      gone.resolve();
+    });
     return socket;
   };
 }

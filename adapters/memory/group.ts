@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { aborted } from "../../signals.ts";
 
 type Own = (partition: number, revoked: AbortSignal) => Promise<void>;
 
@@ -77,10 +78,4 @@ export class MemoryGroup {
     })();
     member.tasks.set(partition, { revoke, ended });
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) =>
-    signal.addEventListener("abort", () => resolve(), { once: true })
-  );
 }

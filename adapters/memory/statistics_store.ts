@@ -4,6 +4,16 @@
  *
  * @module
  */
+import { type MarketFilters, matchesFilters } from "../../ports/market_filters.ts";
+import { compareMarkets, comparePlaces, compareText } from "../../ports/order.ts";
+import type {
+  CoverageQueries,
+  GapQuery,
+  GapRow,
+  PollCounts,
+  PollQuery,
+} from "../../ports/coverage_queries.ts";
+import type { ChangePage, StatisticsChanges } from "../../ports/statistics_changes.ts";
 import {
   type MarketQuery,
   type MarketRow,
@@ -20,14 +30,13 @@ import { marketOf } from "../../stats/sample.ts";
 import { windowKeyOf } from "../../topology.ts";
 import {
   checkLimit,
-  compareMarkets,
-  comparePlaces,
-  compareText,
+  checkQuery,
   type StoredRow,
   storedRowOf,
   StreamTimes,
   supersedes,
 } from "../statistics_rows.ts";
+import { gapsOf, pollCountsOf } from "./coverage.ts";
 
 /** What the markets' windows last said of base and quote. */
 interface Naming {
@@ -37,14 +46,23 @@ interface Naming {
 }
 
 /** The store; lost with the process. */
-export class MemoryStatisticsStore implements StatisticsSink, StatisticsQueries {
+export class MemoryStatisticsStore
+  implements StatisticsSink, StatisticsQueries, StatisticsChanges, CoverageQueries {
   readonly #rows = new Map<string, StoredRow>();
   readonly #namings = new Map<string, Naming>();
   readonly #polls = new Map<string, Map<number, PollRecord>>();
   readonly #streams: StreamTimes;
+  readonly #id = crypto.randomUUID();
+  /** The number of each live window's last change, in the order of changes. */
+  readonly #changes = new Map<string, number>();
+  #changeCount = 0;
 
   constructor(config: StatisticsStoreConfig) {
     this.#streams = new StreamTimes(config);
+  }
+
+  storeId(): Promise<string> {
+    return Promise.resolve(this.#id);
   }
 
   // deno-lint-ignore require-await -- the port is asynchronous; errors must reject
@@ -60,6 +78,8 @@ export class MemoryStatisticsStore implements StatisticsSink, StatisticsQueries 
       const stored = this.#rows.get(key);
       if (stored !== undefined && !supersedes(row, stored)) continue;
       this.#rows.set(key, row);
+      this.#changes.delete(key);
+      if (row.origin === "live") this.#changes.set(key, ++this.#changeCount);
       changedCount++;
     }
     this.#expire(expiredBeforeMs);
@@ -81,7 +101,7 @@ export class MemoryStatisticsStore implements StatisticsSink, StatisticsQueries 
 
   // deno-lint-ignore require-await -- as above
   async statistics(query: StatisticsQuery): Promise<StatisticsRow[]> {
-    checkLimit(query.limit);
+    checkQuery(query);
     const { order = "time", after } = query;
     return this.#read(query)
       .filter((row) => row.startMs >= query.fromMs && row.startMs < query.toMs)
@@ -111,6 +131,46 @@ export class MemoryStatisticsStore implements StatisticsSink, StatisticsQueries 
     }));
   }
 
+  // deno-lint-ignore require-await -- as above
+  async changes(after: string | null, limit: number): Promise<ChangePage | null> {
+    checkLimit(limit);
+    const placeOf = (number: number) => `${this.#id.slice(0, 8)}-${`${number}`.padStart(9, "0")}`;
+    const present = placeOf(this.#changeCount);
+    if (after === null) return { changes: [], place: present, isFull: false };
+    const number = Number(after.slice(9));
+    if (placeOf(number) !== after || number > this.#changeCount) return null;
+    const changes = [];
+    for (const [key, changed] of this.#changes) {
+      const stored = this.#rows.get(key);
+      if (changed <= number || stored === undefined) continue;
+      if (changes.length === limit) break;
+      changes.push({ place: placeOf(changed), row: this.#shown(stored) });
+    }
+    const isFull = changes.length === limit;
+    return { changes, place: isFull ? changes.at(-1)!.place : present, isFull };
+  }
+
+  // deno-lint-ignore require-await -- as above
+  async polls({ source, fromMs, toMs, limit }: PollQuery): Promise<PollRecord[]> {
+    checkLimit(limit);
+    return [...this.#polls.get(source)?.values() ?? []]
+      .filter(({ tickMs }) => tickMs >= fromMs && tickMs < toMs)
+      .sort((a, b) => a.tickMs - b.tickMs).slice(0, limit).map((poll) => ({ ...poll }));
+  }
+
+  // deno-lint-ignore require-await -- as above
+  async gaps(query: GapQuery): Promise<GapRow[]> {
+    checkLimit(query.limit);
+    return gapsOf(this.#read(query), query);
+  }
+
+  // deno-lint-ignore require-await -- as above
+  async pollCounts(
+    query: { fromMs: number; toMs: number; windowSizeMs: number },
+  ): Promise<PollCounts[]> {
+    return pollCountsOf([...this.#polls.values()].flatMap((polls) => [...polls.values()]), query);
+  }
+
   #name({ exchange, instrument, startMs, base, quote }: StoredRow): void {
     const market = marketOf({ exchange, instrument });
     const known = this.#namings.get(market) ?? { startMs: -1, base: null, quote: null };
@@ -133,21 +193,23 @@ export class MemoryStatisticsStore implements StatisticsSink, StatisticsQueries 
   }
 
   /** The rows that match the filters on markets. */
-  #read(query: Pick<MarketQuery, "exchange" | "instrument" | "base" | "quote">): StatisticsRow[] {
+  #read(filters: MarketFilters): StatisticsRow[] {
     const rows: StatisticsRow[] = [];
     for (const stored of this.#rows.values()) {
-      const { base, quote } = this.#namings.get(marketOf(stored))!;
-      const row = { ...stored, base, quote, state: this.#streams.stateOf(stored) };
-      const matches = (["exchange", "instrument", "base", "quote"] as const)
-        .every((field) => query[field] === undefined || query[field] === row[field]);
-      if (matches) rows.push(row);
+      const row = this.#shown(stored);
+      if (matchesFilters(filters, row)) rows.push(row);
     }
     return rows;
   }
 
+  #shown(stored: StoredRow): StatisticsRow {
+    const { base, quote } = this.#namings.get(marketOf(stored))!;
+    return { ...stored, base, quote, state: this.#streams.stateOf(stored) };
+  }
+
   /** The rows of each market of a page, ascending by start. */
   #byMarket(query: MarketQuery): StatisticsRow[][] {
-    checkLimit(query.limit);
+    checkQuery(query);
     const markets: StatisticsRow[][] = [];
     for (const row of this.#read(query).sort((a, b) => comparePlaces("market", a, b))) {
       if (query.after !== undefined && compareMarkets(row, query.after) <= 0) continue;

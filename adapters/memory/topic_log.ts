@@ -116,17 +116,18 @@ export class MemoryBroker {
       throw new FencedError(`${group.id}/${partition}: a later claim exists`);
     }
     const lastOffsets: Record<string, number> = {};
-    for (const { topic, partition: number } of transaction.records) {
+    const records = [...transaction.records];
+    for (const { topic, partition: number } of records) {
       const { nextOffset } = this.partition(topic, number);
       if (number === partition) lastOffsets[topic] = (lastOffsets[topic] ?? nextOffset - 1) + 1;
     }
     // First, because nothing may be visible if it throws.
     const metadata = transaction.metadata(lastOffsets);
-    this.append(transaction.records);
+    this.append(records);
     for (const [topic, offset] of Object.entries(transaction.offsets)) {
       ownership.positions[topic] = { offset, metadata };
     }
-    const written = new Set(transaction.records.map((r) => this.partition(r.topic, r.partition)));
+    const written = new Set(records.map((r) => this.partition(r.topic, r.partition)));
     for (const to of written) to.nextOffset++;
   }
 

@@ -1,96 +1,31 @@
 /**
- * The SQLite file of the embedded store: its connections, its schema, and what its errors mean.
- *
- * Layout: a closed window is a row of `statistics`, clustered by (day, market, start), which serves
- * one market's day, all markets' day and the writer alike. A window that is still open is published
- * again and again; kept among the others, every publication of 14,500 markets would rewrite as many
- * pages (60 MB). So open windows have a small table of their own, and move when they close.
+ * The SQLite file of the store: its connections and their statements.
  *
  * @module
  */
+import { existsSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { explained } from "./errors.ts";
+import { migrate, SCHEMA_VERSION, versionOf } from "./schema.ts";
 
-/** Longest wait for another process's transaction, in ms. It blocks this process, so it is short; whoever writes tries again. */
-const BUSY_WAIT_MS = 1000;
+/** Longest wait inside SQLite for another process's lock, in ms. It blocks this thread, so it is short; whoever writes tries again. */
+const BUSY_WAIT_MS = 50;
+/** The same for a read: only a file that is being opened or closed keeps readers out. */
+const BUSY_WAIT_READ_MS = 1000;
 /** The write-ahead log is cut back to this size, in bytes. */
 const WAL_BYTES_MAX = 64 * 1024 * 1024;
 
-const windowColumns = `
-  day INTEGER NOT NULL,
-  market INTEGER NOT NULL,
-  start INTEGER NOT NULL,
-  size_ms INTEGER NOT NULL,
-  origin TEXT,
-  count INTEGER NOT NULL,
-  mean_hi REAL NOT NULL,
-  mean_lo REAL NOT NULL,
-  m2_hi REAL NOT NULL,
-  m2_lo REAL NOT NULL,
-  min REAL NOT NULL,
-  max REAL NOT NULL,
-  open REAL NOT NULL,
-  open_after_ms INTEGER NOT NULL,
-  close REAL NOT NULL,
-  close_after_ms INTEGER NOT NULL,
-  tick_count INTEGER NOT NULL,
-  interval_ms INTEGER,
-  revision INTEGER NOT NULL,
-  amended INTEGER NOT NULL,
-  closed INTEGER NOT NULL`;
-
-/**
- * The n-th brings a file of schema version n to n + 1. Times in ms since the epoch; `origin` NULL is
- * live; `starts` and `days` have every window's, so that reads can go from one to the next.
- */
-const MIGRATIONS = [`
-  CREATE TABLE markets (
-    id INTEGER PRIMARY KEY,
-    exchange TEXT NOT NULL,
-    instrument TEXT NOT NULL,
-    base TEXT,
-    quote TEXT,
-    named_ms INTEGER NOT NULL,
-    first_ms INTEGER NOT NULL,
-    last_ms INTEGER NOT NULL,
-    UNIQUE (exchange, instrument)
-  ) STRICT;
-  CREATE INDEX markets_by_instrument ON markets (instrument, exchange);
-  CREATE INDEX markets_by_base ON markets (base, exchange, instrument);
-  CREATE INDEX markets_by_quote ON markets (quote, exchange, instrument);
-  CREATE TABLE statistics (${windowColumns}, PRIMARY KEY (day, market, start)) STRICT, WITHOUT ROWID;
-  CREATE TABLE open_statistics (${windowColumns}, PRIMARY KEY (start, market)) STRICT, WITHOUT ROWID;
-  CREATE TABLE starts (
-    start INTEGER PRIMARY KEY,
-    has_live INTEGER NOT NULL,
-    has_closed INTEGER NOT NULL
-  ) STRICT;
-  CREATE INDEX live_starts ON starts (start) WHERE has_live = 1;
-  CREATE INDEX closed_starts ON starts (start) WHERE has_closed = 1;
-  CREATE TABLE days (day INTEGER PRIMARY KEY) STRICT;
-  CREATE TABLE stream_times (
-    partition_count INTEGER NOT NULL,
-    partition INTEGER NOT NULL,
-    last_ms INTEGER NOT NULL,
-    whole_ms INTEGER,
-    PRIMARY KEY (partition_count, partition)
-  ) STRICT, WITHOUT ROWID;
-  CREATE TABLE polls (
-    source TEXT NOT NULL,
-    tick_ms INTEGER NOT NULL,
-    outcome TEXT NOT NULL,
-    poll TEXT NOT NULL,
-    PRIMARY KEY (source, tick_ms)
-  ) STRICT, WITHOUT ROWID;
-`];
-
-/** The schema version that this program writes. */
-export const SCHEMA_VERSION = MIGRATIONS.length;
-
-/** The two connections to one file. */
+/** The connections to one file. */
 export interface Connections {
-  writer: DatabaseSync;
-  /** Read-only: in WAL mode its snapshots and the writer's transactions do not wait for each other. */
+  /** `null` where the file was opened for reading alone. */
+  writer: DatabaseSync | null;
+  /** Read-only: in WAL mode its snapshots and the writers' transactions do not wait for each other. */
   reader: DatabaseSync;
+}
+
+/** The file is not ready for who would only read: no process has made it yet, or brought it to this program's schema. */
+export class NotMadeYetError extends Error {
+  override name = "NotMadeYetError";
 }
 
 /**
@@ -105,10 +40,8 @@ export function openDatabase(path: string): Connections {
       // FULL: the log's position moves after a write, so a write must outlast a power cut.
       writer.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
         PRAGMA cache_size = -8000; PRAGMA journal_size_limit = ${WAL_BYTES_MAX}`);
-      migrate(path, writer);
-      const reader = new DatabaseSync(path, { readOnly: true, timeout: BUSY_WAIT_MS });
-      reader.exec("PRAGMA cache_size = -8000");
-      return { writer, reader };
+      transaction(writer, () => migrate(path, writer));
+      return { writer, reader: openReader(path) };
     } catch (error) {
       writer.close();
       throw error;
@@ -116,20 +49,35 @@ export function openDatabase(path: string): Connections {
   });
 }
 
-function migrate(path: string, db: DatabaseSync): void {
-  transaction(db, () => {
-    const { user_version: version } = db.prepare("PRAGMA user_version").get() as {
-      user_version: number;
-    };
-    if (version > SCHEMA_VERSION) {
-      throw new Error(
-        `statistics store ${path}: its schema version is ${version} and this program knows ${SCHEMA_VERSION}; run the newer program, or use another DATA_DIR`,
-      );
+/**
+ * Opens the file for reading alone: nothing is made or changed, and no permission to write it is needed.
+ *
+ * @throws {NotMadeYetError} Where it is not there yet, or of an older schema.
+ * @throws {Error} As {@link openDatabase}.
+ */
+export function openDatabaseToRead(path: string): Connections {
+  return explained(path, () => {
+    if (!existsSync(path)) throw new NotMadeYetError(`statistics store ${path}: not there yet`);
+    const reader = openReader(path);
+    try {
+      const version = versionOf(path, reader);
+      if (version < SCHEMA_VERSION) {
+        throw new NotMadeYetError(
+          `statistics store ${path}: its schema version is ${version}, and ${SCHEMA_VERSION} is needed`,
+        );
+      }
+      return { writer: null, reader };
+    } catch (error) {
+      reader.close();
+      throw error;
     }
-    if (version === SCHEMA_VERSION) return;
-    for (const sql of MIGRATIONS.slice(version)) db.exec(sql);
-    db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
   });
+}
+
+function openReader(path: string): DatabaseSync {
+  const reader = new DatabaseSync(path, { readOnly: true, timeout: BUSY_WAIT_READ_MS });
+  reader.exec("PRAGMA cache_size = -8000");
+  return reader;
 }
 
 /** Runs `work` in one transaction: all of it or nothing. `DEFERRED` is for work that only reads. */
@@ -156,7 +104,10 @@ export function transaction<T>(
 /** A value of a column. */
 export type SqlValue = number | string | null;
 
-/** Statements of one connection, each prepared once; so their texts must be few. Rows are arrays, which are read fastest. */
+/** Statements kept prepared: those of a store, and the forms of what its readers ask for most. */
+const PREPARED_MAX = 200;
+
+/** Statements of one connection, each prepared once while it is used. Rows are arrays, which are read fastest. */
 export class Statements {
   readonly #prepared = new Map<string, StatementSync>();
 
@@ -183,31 +134,12 @@ export class Statements {
       statement = this.db.prepare(sql);
       // Node's types of this version do not know it yet.
       (statement as StatementSync & { setReturnArrays(on: boolean): void }).setReturnArrays(true);
-      this.#prepared.set(sql, statement);
+    } else this.#prepared.delete(sql);
+    // The one that was used last stands last.
+    this.#prepared.set(sql, statement);
+    if (this.#prepared.size > PREPARED_MAX) {
+      this.#prepared.delete(this.#prepared.keys().next().value!);
     }
     return statement;
-  }
-}
-
-/** What SQLite says, and what an operator can do about it. */
-const HINTS: readonly [RegExp, string][] = [
-  [/disk is full/, "the disk is full; free some space"],
-  [/is locked/, "another process is using it; stop that one, or use another DATA_DIR"],
-  [/readonly database/, "it cannot be written; check the owner and permissions of the file"],
-  [/unable to open/, "it cannot be opened; does its folder exist, and may this user write there?"],
-  [/not a database|malformed/, "it is damaged or no database; restore it or move it away"],
-  [/Requires \w+ access/, "no permission; `deno task permissions` prints the flags to run with"],
-  [/disk I\/O error/, "the disk failed to read or write; check the disk"],
-];
-
-/** Runs `work`; an error of SQLite's is thrown anew in words for an operator, with the original as its cause. */
-export function explained<T>(path: string, work: () => T): T {
-  try {
-    return work();
-  } catch (cause) {
-    if ((cause as { code?: unknown } | null)?.code !== "ERR_SQLITE_ERROR") throw cause;
-    const { message } = cause as Error;
-    const hint = HINTS.find(([pattern]) => pattern.test(message))?.[1] ?? "SQLite refused";
-    throw new Error(`statistics store ${path}: ${hint}`, { cause });
   }
 }

@@ -5,6 +5,15 @@
  *
  * @module
  */
+import {
+  isOneMarket,
+  MARKET_FILTER_NAMES,
+  type MarketFilters,
+  onlyIdOf,
+} from "../../ports/market_filters.ts";
+import { comparePlaces } from "../../ports/order.ts";
+import type { GapQuery, GapRow, PollCounts, PollQuery } from "../../ports/coverage_queries.ts";
+import type { ChangePage } from "../../ports/statistics_changes.ts";
 import type {
   MarketQuery,
   MarketRow,
@@ -13,8 +22,11 @@ import type {
   StatisticsRow,
   StatisticsStoreConfig,
 } from "../../ports/statistics_store.ts";
-import { checkLimit, comparePlaces, type StoredRow } from "../statistics_rows.ts";
-import type { SqlValue, Statements } from "./database.ts";
+import { checkQuery, type StoredRow } from "../statistics_rows.ts";
+import { Conditions } from "./conditions.ts";
+import type { Statements } from "./database.ts";
+import { readChanges } from "./changes.ts";
+import { readGaps, readPollCounts, readPolls, readSources } from "./coverage_reads.ts";
 import { readStreamTimes } from "./statistics_writes.ts";
 import {
   atWindow,
@@ -25,44 +37,10 @@ import {
   type WindowTable,
 } from "./window_rows.ts";
 
-/** Conditions joined by AND, and their values in order. */
-class Conditions {
-  readonly values: SqlValue[] = [];
-  readonly #sql: string[] = [];
-
-  and(sql: string, ...values: SqlValue[]): this {
-    this.#sql.push(sql);
-    this.values.push(...values);
-    return this;
-  }
-
-  /** The filters on markets that are given. A plus keeps SQLite from the index of the less selective ones. */
-  andMarkets(query: Pick<MarketQuery, "exchange" | "instrument" | "base" | "quote">): this {
-    const { exchange, instrument, base, quote } = query;
-    if (exchange !== undefined) this.and("m.exchange = ?", exchange);
-    if (instrument !== undefined) this.and("m.instrument = ?", instrument);
-    const plusBase = instrument === undefined ? "" : "+";
-    if (base !== undefined) this.and(`${plusBase}m.base = ?`, base);
-    const plusQuote = (exchange ?? instrument ?? base) === undefined ? "" : "+";
-    if (quote !== undefined) this.and(`${plusQuote}m.quote = ?`, quote);
-    return this;
-  }
-
-  andAfter(market: { exchange: string; instrument: string } | undefined): this {
-    if (market === undefined) return this;
-    return this.and("(m.exchange, m.instrument) > (?, ?)", market.exchange, market.instrument);
-  }
-
-  andUpTo({ exchange, instrument }: { exchange: string; instrument: string }): this {
-    return this.and("(m.exchange, m.instrument) <= (?, ?)", exchange, instrument);
-  }
-
-  toString(): string {
-    return this.#sql.length === 0 ? "TRUE" : this.#sql.join(" AND ");
-  }
-}
-
 const BY_MARKET = "m.exchange, m.instrument";
+
+/** So few markets are sorted at each start in no time; more of them fill a page within a few starts. */
+const FEW_MARKETS_MAX = 500;
 
 /** Part of a read that one walk answers. */
 interface Slice {
@@ -105,14 +83,21 @@ export class StatisticsReads {
     private readonly config: StatisticsStoreConfig,
   ) {}
 
+  /** The store's id. */
+  storeId(): string {
+    const [id] = this.db.get("SELECT id FROM store", []) as [string];
+    return id;
+  }
+
   /** As the port's. */
   statistics(query: StatisticsQuery): StatisticsRow[] {
-    checkLimit(query.limit);
+    checkQuery(query);
     const { after, fromMs, toMs, limit } = query;
-    const isOneMarket = query.exchange !== undefined && query.instrument !== undefined;
-    const order = isOneMarket ? "market" : query.order ?? "time";
+    const order = isOneMarket(query) ? "market" : query.order ?? "time";
     const all = { order, fromMs, toMs, limit };
-    const markets = () => new Conditions().andMarkets(query);
+    const ids = order === "time" ? this.#fewMarkets(query) : null;
+    const markets = () =>
+      ids === null ? new Conditions().andMarkets(query) : new Conditions().andIds(ids);
     if (after === undefined) return this.#page(markets(), all);
     // What is left of the place's own start (or market) first, then all that follow it: two walks, each along an index.
     const { exchange, instrument, startMs } = after;
@@ -124,7 +109,7 @@ export class StatisticsReads {
     };
     const rows = order === "time"
       ? this.#page(markets().andAfter(after), sameStart)
-      : this.#page(markets().andMarkets({ exchange, instrument }), later);
+      : this.#page(markets().andMarket({ exchange, instrument }), later);
     if (rows.length === limit) return rows;
     const following = order === "time"
       ? this.#page(markets(), { ...later, limit: limit - rows.length })
@@ -134,7 +119,7 @@ export class StatisticsReads {
 
   /** As the port's. */
   latest(query: MarketQuery): StatisticsRow[] {
-    checkLimit(query.limit);
+    checkQuery(query);
     const where = new Conditions().andMarkets(query).andAfter(query.after);
     // A market's latest row is in one of the tables; the page is chosen first, so that neither is searched for more.
     const found = WINDOW_TABLES.map((table) =>
@@ -150,7 +135,7 @@ export class StatisticsReads {
 
   /** As the port's. */
   markets(query: MarketQuery): MarketRow[] {
-    checkLimit(query.limit);
+    checkQuery(query);
     const where = new Conditions().andMarkets(query).andAfter(query.after);
     return this.db.all(
       `SELECT exchange, instrument, base, quote, first_ms, last_ms FROM markets AS m
@@ -163,23 +148,44 @@ export class StatisticsReads {
 
   /** As the port's. */
   sources(): { last: PollRecord; lastSuccessMs: number | null }[] {
-    // From each source to the next along the index, past the thousands of polls between.
-    return this.db.all(
-      `WITH RECURSIVE sources (source) AS (
-         SELECT min(source) FROM polls
-         UNION ALL
-         SELECT (SELECT min(p.source) FROM polls AS p WHERE p.source > sources.source)
-           FROM sources WHERE sources.source IS NOT NULL
-       )
-       SELECT
-         (SELECT poll FROM polls AS p WHERE p.source = s.source ORDER BY tick_ms DESC LIMIT 1),
-         (SELECT tick_ms FROM polls AS p WHERE p.source = s.source AND outcome = 'ok'
-           ORDER BY tick_ms DESC LIMIT 1)
-       FROM sources AS s WHERE s.source IS NOT NULL ORDER BY s.source`,
-    ).map(([poll, lastSuccessMs]) => ({
-      last: JSON.parse(poll as string) as PollRecord,
-      lastSuccessMs: lastSuccessMs as number | null,
-    }));
+    return readSources(this.db);
+  }
+
+  /** As the port's. */
+  changes(after: string | null, limit: number): ChangePage | null {
+    return readChanges(this.db, readStreamTimes(this.db, this.config), after, limit);
+  }
+
+  /** As the port's. */
+  polls(query: PollQuery): PollRecord[] {
+    return readPolls(this.db, query);
+  }
+
+  /** As the port's. */
+  gaps(query: GapQuery): GapRow[] {
+    return readGaps(this.db, query);
+  }
+
+  /** As the port's. */
+  pollCounts(query: { fromMs: number; toMs: number; windowSizeMs: number }): PollCounts[] {
+    return readPollCounts(this.db, query);
+  }
+
+  /**
+   * The ids of the markets that the filters let through, where that saves holding the filters against
+   * all markets at each start: they are not served by an index, and let few through.
+   */
+  #fewMarkets(filters: MarketFilters): number[] | null {
+    const given = MARKET_FILTER_NAMES.filter((name) => filters[name] !== undefined);
+    if (given.length === 0 || given.some((name) => onlyIdOf(filters[name]) !== undefined)) {
+      return null;
+    }
+    const where = new Conditions().andMarkets(filters);
+    const ids = this.db.all(
+      `SELECT id FROM markets AS m WHERE ${where} LIMIT ?`,
+      [...where.values, FEW_MARKETS_MAX + 1],
+    ) as [number][];
+    return ids.length > FEW_MARKETS_MAX ? null : ids.map(([id]) => id);
   }
 
   #page(where: Conditions, slice: Slice): StatisticsRow[] {

@@ -1,8 +1,10 @@
 import { deepStrictEqual, match, ok, rejects, strictEqual, throws } from "node:assert";
 import { DatabaseSync } from "node:sqlite";
-import type { StatisticsRecord } from "../../ports/statistics_store.ts";
+import { type StatisticsRecord, StoreUnavailableError } from "../../ports/statistics_store.ts";
 import { record, T0 } from "../../tests/contract/statistics_store_contract.ts";
-import { explained, SCHEMA_VERSION } from "./database.ts";
+import { CHANGES_KEPT } from "./changes.ts";
+import { explained } from "./errors.ts";
+import { SCHEMA_VERSION } from "./schema.ts";
 import { SqliteStatisticsStore } from "./statistics_store.ts";
 
 const CONFIG = { graceMs: 300_000, amendForMs: 21_600_000, partitionCount: 6, keepMs: null };
@@ -59,7 +61,7 @@ Deno.test("SQLite store: a file of a newer schema is refused and left alone", ()
     db.exec(`PRAGMA user_version = ${SCHEMA_VERSION + 1}`);
     throws(() => new SqliteStatisticsStore(path, CONFIG), (error: Error) => {
       ok(error.message.includes(path));
-      match(error.message, /schema version is 2 and this program knows 1; run the newer program/);
+      match(error.message, /schema version is 4 and this program knows 3; run the newer program/);
       return true;
     });
   }));
@@ -92,6 +94,7 @@ Deno.test("SQLite store: a full disk and a read-only file are said in an operato
     db.exec("PRAGMA max_page_count = 1; CREATE TEMP TABLE t (a)");
     const fill = "INSERT INTO polls VALUES ('a', 1, 'ok', hex(zeroblob(1000000)))";
     throws(() => explained(path, () => db.exec(fill)), (error: Error) => {
+      ok(error instanceof StoreUnavailableError);
       strictEqual(error.message, `statistics store ${path}: the disk is full; free some space`);
       match((error.cause as Error).message, /disk is full/);
       return true;
@@ -99,16 +102,6 @@ Deno.test("SQLite store: a full disk and a read-only file are said in an operato
     using reader = new DatabaseSync(path, { readOnly: true });
     throws(() => explained(path, () => reader.exec("DELETE FROM polls")), /it cannot be written/);
     throws(() => explained(path, () => JSON.parse("{")), SyntaxError, "no error of SQLite's");
-  }));
-
-Deno.test("SQLite store: a write that fails half-way leaves nothing of its transaction", () =>
-  withPath(async (path) => {
-    using store = new SqliteStatisticsStore(path, CONFIG);
-    const [good, bad] = windows(0, 2) as [StatisticsRecord, StatisticsRecord];
-    bad.window.count = 0.5;
-    await rejects(store.writeStatistics([good, bad]), /SQLite refused/);
-    deepStrictEqual(await store.statistics(ALL), []);
-    strictEqual(await store.writeStatistics([good]), 1, "and the next one is taken");
   }));
 
 Deno.test("SQLite store: a market-hour takes at most 150 bytes on disk", () =>
@@ -123,7 +116,12 @@ Deno.test("SQLite store: a market-hour takes at most 150 bytes on disk", () =>
         strictEqual(await store.writeStatistics(closed), marketCount);
       }
     }
-    const { size } = await Deno.stat(path);
+    using db = new DatabaseSync(path);
+    // The last changes take 3 MB at most, however long the history.
+    db.exec("DELETE FROM changes");
+    const pragma = (name: string) =>
+      Object.values(db.prepare(`PRAGMA ${name}`).get()!)[0] as number;
+    const size = (pragma("page_count") - pragma("freelist_count")) * pragma("page_size");
     const bytesPerRow = size / (hours * marketCount);
     ok(bytesPerRow <= 150, `${bytesPerRow} bytes`);
   }));
@@ -163,6 +161,20 @@ Deno.test("SQLite store: expired days are deleted in bounded steps, the file's p
     const { size } = await Deno.stat(path);
     ok(size < sizeOfTwoDays * 1.5, `grew from ${sizeOfTwoDays} to ${size}`);
     strictEqual((await store.markets({ limit: 1 }))[0]!.firstMs, T0 + 72 * HOUR_MS);
+  }));
+
+Deno.test("SQLite store: of changes the last ones are kept, and what came before is not known", () =>
+  withPath(async (path) => {
+    using store = new SqliteStatisticsStore(path, CONFIG);
+    await store.writeStatistics(windows(0, 3, false));
+    const { place } = (await store.changes(null, 1))!;
+    await store.writeStatistics(windows(1, 3));
+    strictEqual((await store.changes(place, 9))!.changes.length, 3);
+    using db = new DatabaseSync(path);
+    db.exec(`INSERT INTO changes VALUES (${CHANGES_KEPT + 1}, 1, 1)`);
+    await store.writeStatistics(windows(2, 3));
+    strictEqual(await store.changes(place, 9), null);
+    strictEqual(db.prepare("SELECT count(*) AS n FROM changes").get()!.n, 6);
   }));
 
 Deno.test("SQLite store: works with the permission to read and write its folder alone", () =>

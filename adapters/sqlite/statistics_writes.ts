@@ -17,6 +17,7 @@ import {
   storedRowOf,
   StreamTimes,
 } from "../statistics_rows.ts";
+import { ChangeNotes } from "./changes.ts";
 import type { Statements } from "./database.ts";
 import {
   AT_KEY,
@@ -78,11 +79,12 @@ export class StatisticsWrites {
     }
     const expiredBeforeMs = streams.expiredBeforeMs();
     const starts = new Map<number, { hasLive: boolean; hasClosed: boolean }>();
+    const notes = new ChangeNotes(this.db);
     let changedCount = 0;
     for (const record of records) {
       const row = storedRowOf(record);
       if (row.origin === "live" && row.startMs < expiredBeforeMs) continue;
-      if (!this.#upsertRow(row)) continue;
+      if (!this.#upsertRow(row, notes)) continue;
       const start = starts.get(row.startMs) ?? { hasLive: false, hasClosed: false };
       if (row.origin === "live") start.hasLive = true;
       if (tableOf(row) === "statistics") start.hasClosed = true;
@@ -98,6 +100,7 @@ export class StatisticsWrites {
       );
       this.db.run("INSERT OR IGNORE INTO days VALUES (?)", [dayOf(start)]);
     }
+    notes.trim();
     if (expiredBeforeMs > 0) this.#expire(expiredBeforeMs);
     return changedCount;
   }
@@ -121,7 +124,7 @@ export class StatisticsWrites {
     }
   }
 
-  #upsertRow(row: StoredRow): boolean {
+  #upsertRow(row: StoredRow, notes: ChangeNotes): boolean {
     const [marketId, firstMs, lastMs] = this.#market(row);
     const key = keyParameters(row.startMs, marketId);
     const table = tableOf(row);
@@ -135,7 +138,8 @@ export class StatisticsWrites {
         this.db.run(`DELETE FROM ${standing.table} AS s WHERE ${AT_KEY}`, key);
       }
     }
-    this.db.run(REPLACE_SQL[table], rowParameters(row, marketId));
+    const changed = row.origin === "live" ? notes.note(marketId, row.startMs) : 0;
+    this.db.run(REPLACE_SQL[table], rowParameters(row, marketId, changed));
     if (row.startMs < firstMs || row.startMs > lastMs) {
       this.db.run(
         "UPDATE markets SET first_ms = ?, last_ms = ? WHERE id = ?",

@@ -47,7 +47,7 @@ export const ROW_COLUMNS = `m.exchange, m.instrument, m.base, m.quote, s.start, 
 
 /** Per table: puts a row in, in place of one of its window; takes {@link rowParameters}. */
 export const REPLACE_SQL = perTable((table) => {
-  const columns = `day, market, start, ${COLUMNS}`;
+  const columns = `day, market, start, ${COLUMNS}, changed`;
   return `INSERT OR REPLACE INTO ${table} (${columns}) VALUES (${columns.replace(/\w+/g, "?")})`;
 });
 
@@ -56,8 +56,8 @@ export function perTable(sqlOf: (table: WindowTable) => string): Record<WindowTa
   return { statistics: sqlOf("statistics"), open_statistics: sqlOf("open_statistics") };
 }
 
-/** The values of {@link REPLACE_SQL}. */
-export function rowParameters(row: StoredRow, market: number): SqlValue[] {
+/** The values of {@link REPLACE_SQL}. @param changed The number of this change; 0: none. */
+export function rowParameters(row: StoredRow, market: number, changed: number): SqlValue[] {
   return [
     ...keyParameters(row.startMs, market),
     row.endMs - row.startMs,
@@ -78,6 +78,7 @@ export function rowParameters(row: StoredRow, market: number): SqlValue[] {
     row.revision,
     Number(row.amended),
     Number(row.state === "closed"),
+    changed,
   ];
 }
 

@@ -3,12 +3,16 @@
  *
  * @module
  */
-import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert";
+import { deepStrictEqual, match, notStrictEqual, ok, rejects, strictEqual } from "node:assert";
 import fc from "fast-check";
+import { FILTER_PATTERNS_MAX } from "../../ports/market_filters.ts";
+import type { CoverageQueries } from "../../ports/coverage_queries.ts";
+import type { StatisticsChanges } from "../../ports/statistics_changes.ts";
 import {
   type PollRecord,
   POLLS_KEEP_MS,
   READ_LIMIT_MAX,
+  RecordsRefusedError,
   type RowPlace,
   type StatisticsQueries,
   type StatisticsQuery,
@@ -17,8 +21,11 @@ import {
   type StatisticsSink,
   type StatisticsStoreConfig,
 } from "../../ports/statistics_store.ts";
+import { marketOf } from "../../stats/sample.ts";
 import { TickSet } from "../../stats/tick_set.ts";
 import { partitionOf } from "../../topology.ts";
+import { coverageContract } from "./coverage_contract.ts";
+import { statisticsChangesContract } from "./statistics_changes_contract.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -26,12 +33,20 @@ const DAY_MS = 24 * HOUR_MS;
 export const T0 = Date.UTC(2024, 0, 1);
 
 /** A store under test. */
-export type StoreUnderTest = StatisticsSink & StatisticsQueries & Disposable;
+export type StoreUnderTest =
+  & StatisticsSink
+  & StatisticsQueries
+  & StatisticsChanges
+  & CoverageQueries
+  & AsyncDisposable;
 
 /** Opens an empty store. */
-export type OpenStore = (config: StatisticsStoreConfig) => StoreUnderTest;
+export type OpenStore = (config: StatisticsStoreConfig) => Promise<StoreUnderTest>;
 
-const CONFIG: StatisticsStoreConfig = {
+/** Registers one test, as `Deno.test` does. */
+export type Register = (name: string, run: () => Promise<void>) => void;
+
+export const CONFIG: StatisticsStoreConfig = {
   graceMs: 300_000,
   amendForMs: 6 * HOUR_MS,
   partitionCount: 6,
@@ -116,29 +131,57 @@ export function poll(fields: Partial<PollRecord> = {}): PollRecord {
   };
 }
 
-const ALL = { fromMs: 0, toMs: T0 + 10_000 * DAY_MS, limit: READ_LIMIT_MAX };
+/** Every row that a test may have written. */
+export const ALL = { fromMs: 0, toMs: T0 + 10_000 * DAY_MS, limit: READ_LIMIT_MAX };
+
+/** What differs between the stores under test. */
+export interface ContractOptions {
+  /** Registers tests that need something. */
+  register?: Register;
+  /** Whether it refuses records that are not what the port asks for; memory takes all. */
+  canRefuse?: boolean;
+  /** How often a property is tried. */
+  runCount?: number;
+}
 
 /** Registers the suite's tests for one store. */
-export function statisticsStoreContract(name: string, open: OpenStore): void {
+export function statisticsStoreContract(
+  name: string,
+  open: OpenStore,
+  { register = Deno.test, canRefuse = true, runCount = 40 }: ContractOptions = {},
+): void {
   const test = (
     sentence: string,
     body: (store: StoreUnderTest) => Promise<void>,
     config = CONFIG,
   ) =>
-    Deno.test(`${name}: ${sentence}`, async () => {
-      using store = open(config);
+    register(`${name}: ${sentence}`, async () => {
+      await using store = await open(config);
       await body(store);
     });
+  register(`${name}: its id is its own, and stays`, async () => {
+    await using store = await open(CONFIG);
+    const id = await store.storeId();
+    ok(id.length >= 16, `${id}: too short to be made by chance`);
+    await store.writeStatistics([record()]);
+    strictEqual(await store.storeId(), id);
+    await using other = await open(CONFIG);
+    notStrictEqual(await other.storeId(), id);
+  });
   testWrites(test);
-  testOrderOfWrites(name, open);
+  if (canRefuse) testRefusals(test);
+  testOrderOfWrites(name, open, register, runCount);
   testReads(test);
-  testPaging(name, open);
+  testPaging(name, open, register, runCount);
   testStates(test);
   testRetention(test);
   testPolls(test);
+  coverageContract(test);
+  statisticsChangesContract(test, () => open(CONFIG));
 }
 
-type Test = (
+/** Registers one test on an empty store. */
+export type Test = (
   sentence: string,
   body: (store: StoreUnderTest) => Promise<void>,
   config?: StatisticsStoreConfig,
@@ -265,6 +308,30 @@ function testWrites(test: Test): void {
   });
 }
 
+function testRefusals(test: Test): void {
+  test("a record that is refused takes no other down, and says why", async (store) => {
+    const records = [0, 1, 2].map((hour) => record({ hour, streamMs: T0 + hour }));
+    records[1]!.window.count = 0.5;
+    await rejects(store.writeStatistics(records), (error) => {
+      ok(error instanceof RecordsRefusedError, `${error}`);
+      match(error.message, /refuses it: .*(0\.5|REAL)/);
+      return true;
+    });
+    deepStrictEqual(await store.statistics(ALL), [], "nothing of the call was stored");
+    deepStrictEqual(await store.markets({ limit: 1 }), []);
+    await rejects(store.writeStatistics(records.slice(1, 2)), RecordsRefusedError);
+    strictEqual(await store.writeStatistics([records[0]!, records[2]!]), 2);
+  });
+
+  test("a poll that is refused takes no other down", async (store) => {
+    const [good, bad] = [poll(), poll({ tickMs: T0 + 0.5 })];
+    await rejects(store.writePolls([good, bad]), RecordsRefusedError);
+    deepStrictEqual(await store.sources(), []);
+    await store.writePolls([good]);
+    strictEqual((await store.sources()).length, 1);
+  });
+}
+
 /** Live records of one window as the aggregator makes them: what is counted grows with the revision. */
 const liveRecords = fc.array(fc.nat(3), { minLength: 1, maxLength: 6 }).chain((counts) =>
   fc.tuple(
@@ -296,8 +363,13 @@ const importedRecord = fc.record({
   base: fc.constantFrom(null, "btc", "xbt"),
 }).map((fields) => record({ ...fields, closed: true }));
 
-function testOrderOfWrites(name: string, open: OpenStore): void {
-  Deno.test(`${name}: any order of writes, in any batches, ends with the same rows`, async () => {
+function testOrderOfWrites(
+  name: string,
+  open: OpenStore,
+  register: Register,
+  runCount: number,
+): void {
+  register(`${name}: any order of writes, in any batches, ends with the same rows`, async () => {
     const property = fc.asyncProperty(
       fc.array(liveRecords, { maxLength: 3 }),
       fc.array(importedRecord, { maxLength: 6 }),
@@ -308,8 +380,8 @@ function testOrderOfWrites(name: string, open: OpenStore): void {
         const records = [...series.values()].flat().concat(imported);
         const shuffled = records.map((r) => [chance.next().value!, r] as const)
           .sort((a, b) => a[0] - b[0]).map(([, r]) => r);
-        using inOrder = open(CONFIG);
-        using inAnyOrder = open(CONFIG);
+        await using inOrder = await open(CONFIG);
+        await using inAnyOrder = await open(CONFIG);
         await inOrder.writeStatistics(records);
         for (const r of shuffled) {
           if (chance.next().value! < 300) await inAnyOrder.writeStatistics(shuffled);
@@ -322,7 +394,7 @@ function testOrderOfWrites(name: string, open: OpenStore): void {
         );
       },
     );
-    await fc.assert(property, { numRuns: 40 });
+    await fc.assert(property, { numRuns: runCount });
   });
 }
 
@@ -355,13 +427,13 @@ function testReads(test: Test): void {
   test("rows come in order of time, exchange and instrument, or of market and time", async (store) => {
     await fill(store);
     const window = { fromMs: T0 + 28 * HOUR_MS, toMs: T0 + 30 * HOUR_MS };
-    deepStrictEqual(await read(store, { ...window, exchange: "binance" }), [
+    deepStrictEqual(await read(store, { ...window, exchange: ["binance"] }), [
       "28 binance:btcusd",
       "28 binance:ethusd",
       "29 binance:btcusd",
       "29 binance:ethusd",
     ]);
-    deepStrictEqual(await read(store, { ...window, exchange: "binance", order: "market" }), [
+    deepStrictEqual(await read(store, { ...window, exchange: ["binance"], order: "market" }), [
       "28 binance:btcusd",
       "29 binance:btcusd",
       "28 binance:ethusd",
@@ -373,16 +445,20 @@ function testReads(test: Test): void {
   test("every filter is applied, alone and together, and time is half-open", async (store) => {
     await fill(store);
     const at = { fromMs: T0 + 24 * HOUR_MS, toMs: T0 + 24 * HOUR_MS + 1 };
-    deepStrictEqual(await read(store, { ...at, instrument: "btcusd" }), [
+    deepStrictEqual(await read(store, { ...at, instrument: ["btcusd"] }), [
       "24 binance:btcusd",
       "24 kraken:btcusd",
     ]);
-    deepStrictEqual(await read(store, { ...at, base: "btc", quote: "eur" }), ["24 kraken:btceur"]);
-    deepStrictEqual(await read(store, { ...at, quote: "usd", exchange: "kraken" }), [
+    deepStrictEqual(await read(store, { ...at, base: ["btc"], quote: ["eur"] }), [
+      "24 kraken:btceur",
+    ]);
+    deepStrictEqual(await read(store, { ...at, quote: ["usd"], exchange: ["kraken"] }), [
       "24 kraken:btcusd",
     ]);
-    deepStrictEqual(await read(store, { ...at, exchange: "nowhere" }), []);
-    deepStrictEqual(await read(store, { exchange: "okx", toMs: T0 + HOUR_MS }), ["0 okx:dogeusd"]);
+    deepStrictEqual(await read(store, { ...at, exchange: ["nowhere"] }), []);
+    deepStrictEqual(await read(store, { exchange: ["okx"], toMs: T0 + HOUR_MS }), [
+      "0 okx:dogeusd",
+    ]);
     deepStrictEqual(await read(store, { fromMs: T0 + 31 * HOUR_MS }), []);
     deepStrictEqual(await read(store, { fromMs: T0 + HOUR_MS, toMs: T0 + HOUR_MS }), []);
   });
@@ -410,7 +486,7 @@ function testReads(test: Test): void {
       (await store.latest({ limit: 3, after: all[1]! })).map(placeText),
       ["3 gemini:btcusd", "30 kraken:btceur", "30 kraken:btcusd"],
     );
-    deepStrictEqual((await store.latest({ limit: 9, base: "eth" })).map(placeText), [
+    deepStrictEqual((await store.latest({ limit: 9, base: ["eth"] })).map(placeText), [
       "30 binance:ethusd",
     ]);
   });
@@ -423,12 +499,12 @@ function testReads(test: Test): void {
     ]);
     const [market] = await store.markets({ limit: 1 });
     deepStrictEqual([market!.base, market!.quote], ["xbt", "usd"]);
-    deepStrictEqual(await read(store, { base: "xbt" }), [
+    deepStrictEqual(await read(store, { base: ["xbt"] }), [
       "1 kraken:btcusd",
       "2 kraken:btcusd",
       "3 kraken:btcusd",
     ]);
-    deepStrictEqual(await read(store, { base: "btc" }), []);
+    deepStrictEqual(await read(store, { base: ["btc"] }), []);
   });
 
   test("names are ordered by code point, and may hold what SQL and LIKE treat apart", async (store) => {
@@ -440,57 +516,98 @@ function testReads(test: Test): void {
     );
     deepStrictEqual((await store.markets({ limit: 9 })).map((m) => m.exchange), expected);
     deepStrictEqual((await store.statistics(ALL)).map((m) => m.exchange), expected);
-    strictEqual((await store.statistics({ ...ALL, exchange: "a%" })).length, 1);
-    strictEqual((await store.statistics({ ...ALL, exchange: "a'--" })).length, 1);
+    strictEqual((await store.statistics({ ...ALL, exchange: ["a%"] })).length, 1);
+    strictEqual((await store.statistics({ ...ALL, exchange: ["a'--"] })).length, 1);
   });
 
-  test("a read for nothing or for too much is refused", async (store) => {
+  test("a filter lets through what any of its patterns matches", async (store) => {
+    await fill(store);
+    const at = { fromMs: T0 + 24 * HOUR_MS, toMs: T0 + 24 * HOUR_MS + 1 };
+    deepStrictEqual(await read(store, { ...at, exchange: ["okx", "binance", "okx"] }), [
+      "24 binance:btcusd",
+      "24 binance:ethusd",
+      "24 okx:dogeusd",
+    ]);
+    deepStrictEqual(await read(store, { ...at, instrument: ["btc*"], exchange: ["k*", "o*"] }), [
+      "24 kraken:btceur",
+      "24 kraken:btcusd",
+    ]);
+    deepStrictEqual(await read(store, { ...at, base: ["*"], quote: ["*u*r", "nothing"] }), [
+      "24 kraken:btceur",
+    ]);
+    deepStrictEqual(await read(store, { ...at, base: ["*"], exchange: ["okx"] }), []);
+    deepStrictEqual(await read(store, { ...at, base: [] }), []);
+    const query = { exchange: ["*n*"], instrument: ["*eur", "eth*"] };
+    const found = ["binance:ethusd", "kraken:btceur"];
+    deepStrictEqual((await store.markets({ ...query, limit: 9 })).map(marketOf), found);
+    deepStrictEqual((await store.latest({ ...query, limit: 9 })).map(marketOf), found);
+    deepStrictEqual(
+      await read(store, { ...query, order: "market", limit: 32 }),
+      [...Array.from({ length: 31 }, (_, hour) => `${hour} ${found[0]}`), `0 ${found[1]}`],
+    );
+  });
+
+  test("a read for nothing, for too much or by too many patterns is refused", async (store) => {
     for (const limit of [0, -1, 1.5, NaN, READ_LIMIT_MAX + 1]) {
       await rejects(store.statistics({ ...ALL, limit }), RangeError);
       await rejects(store.latest({ limit }), RangeError);
       await rejects(store.markets({ limit }), RangeError);
     }
+    const exchange = Array.from({ length: FILTER_PATTERNS_MAX }, (_, i) => `e${i}*`);
+    deepStrictEqual(await store.statistics({ ...ALL, exchange }), []);
+    const tooMany = { exchange: [...exchange, "e"], limit: 1 };
+    await rejects(store.statistics({ ...ALL, ...tooMany }), RangeError);
+    await rejects(store.latest(tooMany), RangeError);
+    await rejects(store.markets(tooMany), RangeError);
   });
 }
 
-function testPaging(name: string, open: OpenStore): void {
-  Deno.test(`${name}: page by page every row comes once, in order, while others are written`, async () => {
-    const some = fc.record({
-      exchange: fc.constantFrom("a", "b", "c"),
-      instrument: fc.constantFrom("x", "y"),
-      hour: fc.nat(40),
-      closed: fc.boolean(),
-    }).map((fields) => record(fields));
-    const property = fc.asyncProperty(
-      fc.array(some, { minLength: 1, maxLength: 60 }),
-      fc.array(some, { maxLength: 20 }),
-      fc.integer({ min: 1, max: 7 }),
-      fc.constantFrom("time" as const, "market" as const),
-      async (before, meanwhile, limit, order) => {
-        using store = open(CONFIG);
-        await store.writeStatistics(before);
-        const atFirst = (await store.statistics({ ...ALL, order })).map(placeText);
-        const seen: string[] = [];
-        let after: RowPlace | undefined;
-        for (let page = 0;; page++) {
-          const rows = await store.statistics({ ...ALL, order, limit, ...(after && { after }) });
-          seen.push(...rows.map(placeText));
-          if (rows.length < limit) break;
-          ok(page < 100, "it comes to an end");
-          after = rows.at(-1)!;
-          await store.writeStatistics(meanwhile.slice(page, page + 1));
-        }
-        const atLast = (await store.statistics({ ...ALL, order })).map(placeText);
-        deepStrictEqual(
-          seen,
-          atLast.filter((place) => seen.includes(place)),
-          "in order, each once",
-        );
-        deepStrictEqual(atFirst.filter((place) => !seen.includes(place)), [], "none left out");
-      },
-    );
-    await fc.assert(property, { numRuns: 40 });
-  });
+function testPaging(
+  name: string,
+  open: OpenStore,
+  register: Register,
+  runCount: number,
+): void {
+  register(
+    `${name}: page by page every row comes once, in order, while others are written`,
+    async () => {
+      const some = fc.record({
+        exchange: fc.constantFrom("a", "b", "c"),
+        instrument: fc.constantFrom("x", "y"),
+        hour: fc.nat(40),
+        closed: fc.boolean(),
+      }).map((fields) => record(fields));
+      const property = fc.asyncProperty(
+        fc.array(some, { minLength: 1, maxLength: 60 }),
+        fc.array(some, { maxLength: 20 }),
+        fc.integer({ min: 1, max: 7 }),
+        fc.constantFrom("time" as const, "market" as const),
+        async (before, meanwhile, limit, order) => {
+          await using store = await open(CONFIG);
+          await store.writeStatistics(before);
+          const atFirst = (await store.statistics({ ...ALL, order })).map(placeText);
+          const seen: string[] = [];
+          let after: RowPlace | undefined;
+          for (let page = 0;; page++) {
+            const rows = await store.statistics({ ...ALL, order, limit, ...(after && { after }) });
+            seen.push(...rows.map(placeText));
+            if (rows.length < limit) break;
+            ok(page < 100, "it comes to an end");
+            after = rows.at(-1)!;
+            await store.writeStatistics(meanwhile.slice(page, page + 1));
+          }
+          const atLast = (await store.statistics({ ...ALL, order })).map(placeText);
+          deepStrictEqual(
+            seen,
+            atLast.filter((place) => seen.includes(place)),
+            "in order, each once",
+          );
+          deepStrictEqual(atFirst.filter((place) => !seen.includes(place)), [], "none left out");
+        },
+      );
+      await fc.assert(property, { numRuns: runCount });
+    },
+  );
 }
 
 function testStates(test: Test): void {
@@ -521,6 +638,19 @@ function testStates(test: Test): void {
     await beat(T0);
     strictEqual(await state(store), "sealed", "stream time does not go back");
   });
+
+  test("windows are sealed one by one where all partitions are as far", async (store) => {
+    const beat = (hour: number, streamMs: number) =>
+      store.writeStatistics([record({ hour, closed: true, streamMs })]);
+    await beat(0, T0);
+    await beat(1, sealsAtMs);
+    await beat(2, sealsAtMs + 1);
+    const states = async () => (await store.statistics(ALL)).map((row) => row.state);
+    deepStrictEqual(await states(), ["sealed", "closed", "closed"]);
+    await beat(3, sealsAtMs + HOUR_MS);
+    await beat(4, sealsAtMs + HOUR_MS + 1);
+    deepStrictEqual(await states(), ["sealed", "sealed", "closed", "closed", "closed"]);
+  }, { ...CONFIG, partitionCount: 1 });
 
   test("an open window is never called sealed", async (store) => {
     await store.writeStatistics([

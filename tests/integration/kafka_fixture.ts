@@ -72,8 +72,9 @@ export async function readRecords(
 export async function waitUntil(
   what: string,
   isSo: () => boolean | Promise<boolean>,
+  patienceMs = PATIENCE_MS,
 ): Promise<void> {
-  const deadlineMs = Date.now() + PATIENCE_MS;
+  const deadlineMs = Date.now() + patienceMs;
   while (!await isSo()) {
     assert.ok(Date.now() < deadlineMs, `waited for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -5,7 +5,8 @@
  * @module
  */
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
-import { startKafka } from "./kafka_server.ts";
+import { kafkaTest as test, startKafka } from "./kafka_server.ts";
+import { freePort } from "./postgres_session.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 /** Of a machine that does much else at the time. */
@@ -105,6 +106,7 @@ Deno.test("`deno task dev` serves statistics, under a path with spaces and quote
     const [row] = await eventually(async () => await statisticsAt(await addressOf(task)));
     match(row.exchange, /^simulated-/);
     strictEqual(await task.stop(), 0, task.log);
+    match(task.log, /"Stopped"[^\n]*\n$/);
   });
 });
 
@@ -128,7 +130,30 @@ Deno.test("a task whose permissions cannot be made starts nothing", async () => 
   });
 });
 
-Deno.test("each role runs on Kafka in a process of its own, under its own permissions", async () => {
+Deno.test("a task says what is not there, and shows its help where the configuration is wrong", async () => {
+  await withDirectory(async (directory) => {
+    const database = { ROLES: "api", DATABASE_URL: `sqlite:${directory}/missing/statistics.db` };
+    for (
+      const [name, args, settings, code, words] of [
+        ["start", ["--help"], {}, 0, /^deno task start \[options\]/],
+        ["start", [], database, 2, /there is no folder \S.*missing; make it, or name the file/],
+        ["health", [], { PORT: `${freePort()}` }, 1, /^127\.0\.0\.1:\d+: nothing listens there;/],
+      ] as const
+    ) {
+      const ended = await new Deno.Command(Deno.execPath(), {
+        args: ["task", "-q", name, ...args],
+        cwd: ROOT,
+        env: { NO_COLOR: "1", DATA_DIR: `${directory}/data`, ...settings },
+      }).output();
+      const text = new TextDecoder().decode(code === 0 ? ended.stdout : ended.stderr);
+      match(text, words);
+      strictEqual(ended.code, code, text);
+    }
+    deepStrictEqual(await Array.fromAsync(Deno.readDir(directory)), []);
+  });
+});
+
+test("each role runs on Kafka in a process of its own, under its own permissions", async () => {
   await using kafka = await startKafka();
   await withDirectory(async (directory) => {
     const start = (ROLES: string) =>

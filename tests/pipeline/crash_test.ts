@@ -47,6 +47,7 @@ async function run(fault: Fault, at: number, isDiskLost: boolean) {
         await checkRevisions();
         return changedCount;
       },
+      storeId: () => world.call(process, () => store.storeId()),
       writePolls: (polls) => world.call(process, () => store.writePolls(polls)),
     };
     for (

@@ -20,9 +20,9 @@ function world() {
   return { clock, broker };
 }
 
-function send(broker: MemoryBroker, timestampMs: number, price: number): void {
-  const value = encodeSample({ exchange: "sim", instrument: "a", price, timestampMs });
-  broker.append([{ topic: TOPICS.samples, partition: 0, key: "sim:a", value }]);
+function send(broker: MemoryBroker, timestampMs: number, price: number, instrument = "a"): void {
+  const value = encodeSample({ exchange: "sim", instrument, price, timestampMs });
+  broker.append([{ topic: TOPICS.samples, partition: 0, key: `sim:${instrument}`, value }]);
 }
 
 /** One owner with an empty disk, for ten seconds; its health and counters at the end. */
@@ -63,6 +63,23 @@ Deno.test("a take-over with an empty disk passes over a record of statistics tha
   const { problems, counters } = await own(all);
   deepStrictEqual(problems, []);
   strictEqual(counters.counted, 12);
+});
+
+Deno.test("a take-over finds a window although a record that is none came after it with its key", async () => {
+  const all = world();
+  for (let i = 0; i < 10; i++) send(all.broker, START_MS, i);
+  await own(all);
+  const { key } = all.broker.partition(TOPICS.statistics, 0).records.at(-1)!;
+  const value = new TextEncoder().encode("{");
+  all.broker.append([{ topic: TOPICS.statistics, partition: 0, key: key!, value }]);
+  // Another market's record, so that what the next owner reads goes beyond it.
+  send(all.broker, START_MS, 1, "b");
+  await own(all);
+  send(all.broker, START_MS, 11);
+  await own(all);
+  const last = all.broker.partition(TOPICS.statistics, 0).records.at(-1)!;
+  strictEqual(last.key, key);
+  strictEqual(JSON.parse(new TextDecoder().decode(last.value!)).count, 11);
 });
 
 Deno.test("where the group's positions were lost, nothing that statistics shows is counted again", async () => {

@@ -94,8 +94,8 @@ export class Timeline {
       const [exchange, instrument] = market.split(":") as [string, string];
       const fromMs = timeMsOf(start);
       const [row] = await this.store.statistics({
-        exchange,
-        instrument,
+        exchange: [exchange],
+        instrument: [instrument],
         fromMs,
         toMs: fromMs + 1,
         limit: 1,

@@ -113,7 +113,7 @@ export class SimulatedLog implements TopicLog {
   ): Promise<void> {
     const { world, process, bugs, broker } = this;
     if (bugs.recordsWithoutTicks) {
-      transaction = { ...transaction, records: transaction.records.map(withoutTicks) };
+      transaction = { ...transaction, records: Array.from(transaction.records, withoutTicks) };
     }
     try {
       await world.call(process, async () => {

@@ -143,6 +143,7 @@ class Simulation {
           await this.#noteStored(records);
           return changedCount;
         }),
+      storeId: () => this.#world.call(process, () => this.#store.storeId()),
       writePolls: () => Promise.resolve(),
     };
     const clock = this.#world.clockOf(process);
@@ -155,8 +156,8 @@ class Simulation {
     for (const { window, revision } of records) {
       const { exchange, instrument, startMs } = window;
       const [row] = await this.#store.statistics({
-        exchange,
-        instrument,
+        exchange: [exchange],
+        instrument: [instrument],
         fromMs: startMs,
         toMs: startMs + 1,
         limit: 1,

@@ -1,10 +1,25 @@
 /**
- * Waiting that an abort signal can end.
+ * Waiting that an abort signal ends.
  *
  * @module
  */
 
-/** What `work` gives, or `null` as soon as the signal aborts; `work` goes on unheeded then. */
+/** Resolves when the signal aborts; never rejects. */
+export async function aborted(signal: AbortSignal): Promise<void> {
+  await orAborted(new Promise<never>(() => {}), signal);
+}
+
+/**
+ * What `work` gives, or `null` as soon as the signal aborts; `work` goes on unheeded then.
+ *
+ * @example
+ * ```ts
+ * import { strictEqual } from "node:assert";
+ *
+ * strictEqual(await orAborted(Promise.resolve(1)), 1);
+ * strictEqual(await orAborted(new Promise(() => {}), AbortSignal.abort()), null);
+ * ```
+ */
 export async function orAborted<T>(work: Promise<T>, signal?: AbortSignal): Promise<T | null> {
   if (signal === undefined) return await work;
   const { promise, resolve } = Promise.withResolvers<null>();

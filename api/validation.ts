@@ -1,0 +1,98 @@
+/**
+ * What spares a client, a cache between and the store the same answer twice: every JSON answer bears
+ * an `ETag` of its bytes and is not sent to who has it already; one that stays as it is may be kept
+ * for ever, and is kept here for a while, too.
+ *
+ * @module
+ */
+import { hash } from "node:crypto";
+import type { Context, MiddlewareHandler } from "hono";
+import { etag, RETAINED_304_HEADERS } from "hono/etag";
+import type { Clock } from "../ports/clock.ts";
+import { ByteCache, type KeptAnswer } from "./byte_cache.ts";
+import { FORMATS, wantedFormat } from "./formats.ts";
+
+/** Room for the answers that stay: days of the charts that are looked at most. */
+const CACHE_BYTES_MAX = 16 * 1024 * 1024;
+
+/** How long one is answered from here, in ms: an import may still replace rows of the store. */
+const CACHE_KEEP_MS = 60_000;
+
+/** What an answer with 304 bears, besides what HTTP wants: all that every answer does. */
+const RETAINED = [
+  ...RETAINED_304_HEADERS,
+  "access-control-allow-origin",
+  "access-control-expose-headers",
+  "content-security-policy",
+  "cross-origin-resource-policy",
+  "ratelimit",
+  "ratelimit-policy",
+  "referrer-policy",
+  "x-content-type-options",
+];
+
+declare module "hono" {
+  interface ContextVariableMap {
+    /** Set where the answer stays as it is, whatever is counted later. */
+    isFinal: true;
+  }
+}
+
+/**
+ * Makes the middleware.
+ *
+ * @param isPrivate Whether an answer is for one client alone, so that no cache may share it.
+ */
+export function validation(clock: Pick<Clock, "nowMs">, isPrivate = false): MiddlewareHandler {
+  const cache = new ByteCache({ byteCountMax: CACHE_BYTES_MAX, keepMs: CACHE_KEEP_MS });
+  const notModified = etag({ retainedHeaders: RETAINED });
+  const forEver = `${isPrivate ? "private" : "public"}, max-age=31536000, immutable`;
+
+  return async (c, next): Promise<Response | void> => {
+    const isAsked = c.req.header("if-none-match") !== undefined;
+    const key = keyOf(c);
+    // As a reload asks.
+    const isFresh = c.req.header("cache-control") === "no-cache";
+    const kept = key === null || isFresh ? null : cache.get(key, clock.nowMs());
+    if (kept !== null) {
+      tellLength(c, kept.bytes);
+      const answer = c.body(kept.bytes, 200, kept.headers);
+      if (!isAsked) return answer;
+      c.res = answer;
+    } else {
+      await next();
+      const answer = await tagged(c);
+      if (answer === null) return;
+      if (key !== null && c.get("isFinal")) cache.set(key, answer, clock.nowMs());
+    }
+    if (isAsked) await notModified(c, () => Promise.resolve());
+  };
+
+  /** Gives JSON its headers; `null` where the answer is something else. */
+  async function tagged(c: Context): Promise<KeptAnswer | null> {
+    const type = c.res.headers.get("content-type");
+    if (c.res.status !== 200 || type !== FORMATS.json) return null;
+    const bytes = new Uint8Array(await c.res.arrayBuffer());
+    c.res = new Response(bytes, c.res);
+    // Not left to hono, which would read the answer once more.
+    const etag = `"${hash("sha256", bytes, "base64url").slice(0, 22)}"`;
+    c.header("ETag", etag);
+    tellLength(c, bytes);
+    if (c.get("isFinal")) c.header("Cache-Control", forEver);
+    const headers = { "content-type": type, etag, "cache-control": forEver, vary: "Accept" };
+    return { bytes, headers };
+  }
+}
+
+/** Where there are no bytes to count, nobody else can say how many a GET would bring. */
+function tellLength(c: Context, bytes: Uint8Array): void {
+  if (c.req.method === "HEAD") c.header("Content-Length", `${bytes.length}`);
+}
+
+/** Path and parameters, whatever their order; `null` where the answer is not JSON. */
+function keyOf(c: Context): string | null {
+  if (!c.req.path.startsWith("/v1/") || wantedFormat(c) !== "json") return null;
+  const { url } = c.req;
+  const at = url.indexOf("?");
+  return at === -1 ? null : `${c.req.path}?${url.slice(at + 1).split("&").sort().join("&")}`;
+}
