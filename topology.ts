@@ -16,6 +16,8 @@ export const TOPICS = {
   notifications: "notifications",
   /** One tick of one source. Key: the source. */
   polls: "polls",
+  /** What the notifier has sent, and what of each group it still has to. Keys: `sent/…` and `group/…`. */
+  deliveries: "deliveries",
   /** A record that could not be counted, as it came; reason and origin in its headers. */
   rejected: "rejected",
 } as const;
@@ -24,6 +26,9 @@ export const TOPICS = {
 export const GROUPS = {
   aggregator: { id: "aggregator", topics: [TOPICS.samples] },
   writer: { id: "writer", topics: [TOPICS.statistics, TOPICS.polls] },
+  monitor: { id: "monitor", topics: [TOPICS.samples, TOPICS.statistics, TOPICS.polls] },
+  /** One partition: a digest may gather markets of them all, so one notifier works and others stand by. */
+  notifier: { id: "notifier", topics: [TOPICS.deliveries] },
 } as const satisfies Record<string, Group>;
 
 /** The samplers that share these sources, by partition numbers of `samples`; they read nothing. Those with other sources are another group, so that every source is polled. */
@@ -67,6 +72,7 @@ export function topicSpecs(engine: "embedded" | "kafka", partitionCount: number)
     },
     { name: TOPICS.notifications, partitionCount, retentionMs: 30 * DAY_MS, compacted: false },
     { name: TOPICS.polls, partitionCount: 1, retentionMs: 30 * DAY_MS, compacted: false },
+    { name: TOPICS.deliveries, partitionCount: 1, retentionMs: 30 * DAY_MS, compacted: true },
     { name: TOPICS.rejected, partitionCount, retentionMs: 30 * DAY_MS, compacted: false },
   ];
 }
