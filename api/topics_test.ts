@@ -27,7 +27,7 @@ Deno.test("topics are listed with their partitions, readers and lag", async () =
   const { data } = await get(app, "/v1/topics");
   deepStrictEqual(
     data.map((row: { topic: string }) => row.topic),
-    ["samples", "statistics", "notifications", "polls", "rejected"],
+    ["samples", "statistics", "notifications", "polls", "deliveries", "rejected"],
   );
   deepStrictEqual(data[0], {
     topic: "samples",
@@ -35,7 +35,10 @@ Deno.test("topics are listed with their partitions, readers and lag", async () =
       { partition: 0, startOffset: 0, endOffset: 0 },
       { partition: 1, startOffset: 0, endOffset: 3 },
     ],
-    groups: [{ group: "aggregator", lag: 2, lags: [0, 2], offsets: [null, 1] }],
+    groups: [
+      { group: "aggregator", lag: 2, lags: [0, 2], offsets: [null, 1] },
+      { group: "monitor", lag: 3, lags: [0, 3], offsets: [null, null] },
+    ],
   });
 });
 
