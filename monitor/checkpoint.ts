@@ -7,6 +7,7 @@
 import type { LogRecord } from "../ports/topic_log.ts";
 import type { Fingerprint } from "../roles/position_check.ts";
 import type { MonitorCounters } from "./partition.ts";
+import { SampleMarks } from "./sample_marks.ts";
 
 /** The newest form of {@link MonitorCheckpoint} that this program knows. */
 export const MONITOR_CHECKPOINT_VERSION = 1;
@@ -24,7 +25,7 @@ export interface MonitorCheckpoint {
   /** Per topic read: the record before the position; absent where none was read. */
   fingerprints: Record<string, Fingerprint>;
   /** Per topic, from where it must be read to rebuild the state on an empty disk. */
-  restoreFrom: { statistics: number; notifications: number; polls: number };
+  restoreFrom: { statistics: number; notifications: number; polls: number; samples: number };
   /** The offset of the last record this partition sent to `notifications`; −1 before the first. */
   notificationsThrough: number;
 }
@@ -58,17 +59,22 @@ export type Places = Map<number, number>;
 export interface MonitorPlaces {
   statistics: Places;
   notifications: Places;
+  samples: SampleMarks;
 }
 
 /** Writes the places. */
-export function encodePlaces({ statistics, notifications }: MonitorPlaces): string {
-  return JSON.stringify([[...statistics], [...notifications]]);
+export function encodePlaces({ statistics, notifications, samples }: MonitorPlaces): string {
+  return JSON.stringify([[...statistics], [...notifications], samples.marks]);
 }
 
 /** Reads {@link encodePlaces}. */
-export function decodePlaces(text: string): MonitorPlaces {
-  const [statistics, notifications] = JSON.parse(text);
-  return { statistics: new Map(statistics), notifications: new Map(notifications) };
+export function decodePlaces(text: string, silenceMaxMs: number): MonitorPlaces {
+  const [statistics, notifications, marks] = JSON.parse(text);
+  return {
+    statistics: new Map(statistics),
+    notifications: new Map(notifications),
+    samples: new SampleMarks(silenceMaxMs, marks),
+  };
 }
 
 /** Takes a place, if it is the first of its window. */

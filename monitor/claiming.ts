@@ -1,7 +1,7 @@
 /**
  * What a new owner of the monitor does before its first record (protocol rules 3 to 7): from the
  * committed checkpoint to the partition's state, off the disk where that is exactly the checkpoint's,
- * else out of the topics: the hours' statistics, the notifications published, the sources' polls.
+ * else out of the topics: the notifications published, the hours' statistics, the last samples and polls.
  *
  * @module
  */
@@ -26,6 +26,8 @@ import {
 } from "./checkpoint.ts";
 import type { MonitorOwnerConfig, OpenedPartition } from "./owner.ts";
 import { type LookAhead, MonitorPartition } from "./partition.ts";
+import { longestSilenceMs } from "./rules.ts";
+import { SampleMarks } from "./sample_marks.ts";
 import { type Watched, watchedKeyOf } from "./watched.ts";
 
 /** What an operator is told of a log that is another than the one read. */
@@ -54,9 +56,14 @@ export async function openMonitorPartition(
 ): Promise<OpenedPartition> {
   const committed = readCheckpoint(claim, config);
   const state = new MonitorPartition(config, deps.lookAhead);
+  const silenceMaxMs = longestSilenceMs(config.rules, "marketSilent");
   const opened: OpenedPartition = {
     state,
-    places: { statistics: new Map(), notifications: new Map() },
+    places: {
+      statistics: new Map(),
+      notifications: new Map(),
+      samples: new SampleMarks(silenceMaxMs),
+    },
     offsets: await positionsOf(claim, committed, config, deps),
     fingerprints: { ...committed?.fingerprints },
     notificationsThrough: committed?.notificationsThrough ?? -1,
@@ -67,7 +74,7 @@ export async function openMonitorPartition(
   const row = await shelf.row();
   const watched: Watched[] = [];
   if (isOfCheckpoint(row, committed)) {
-    opened.places = decodePlaces(row!.state);
+    opened.places = decodePlaces(row!.state, silenceMaxMs);
     for await (const page of shelf.scan()) watched.push(...page);
     takeAll(state, watched);
   } else {
@@ -167,6 +174,14 @@ async function restore(
     rebuilt.restoreStatistics(record);
     takePlace(places.statistics, startMsOf(record), record.offset);
   });
+  // Only with rules on silence does it matter when exactly each market was heard of.
+  if (longestSilenceMs(state.config.rules, "marketSilent") > 0) {
+    const through = offsets.get(TOPICS.samples)! - 1;
+    await read(TOPICS.samples, restoreFrom.samples, through, (record) => {
+      rebuilt.restoreSample(record);
+      places.samples.note(record.offset, record.appendMs);
+    });
+  }
   if (offsets.has(TOPICS.polls)) {
     const through = offsets.get(TOPICS.polls)! - 1;
     await read(TOPICS.polls, restoreFrom.polls, through, (record) => rebuilt.foldPoll(record));

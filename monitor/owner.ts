@@ -42,6 +42,8 @@ const WAIT_MS = 1000;
 const FOUND_MAX = 5_000;
 /** How far behind the present the wall clock may say that nothing came, in ms: records under way are older than this. */
 const CLOCK_SLACK_MS = 2_000;
+/** Offsets missing between two records of a topic that was not compacted there: a transaction's mark has one. */
+const GAP_OF_TRANSACTIONS = 1;
 
 /** How an owner works. */
 export interface MonitorOwnerConfig extends WatchConfig {
@@ -189,7 +191,10 @@ class Owner {
     );
   }
 
-  /** Where samples wait, their hours' statistics may stand further on than they did: compaction keeps the last alone. */
+  /**
+   * Where samples wait, their hours' statistics may stand further on than they did, because compaction
+   * keeps the last of each alone; and only where it has been may they be taken from there.
+   */
   async #lookAhead(signal: AbortSignal): Promise<void> {
     let newestMs: number | null = null;
     for (const { appendMs } of this.#inputs.waiting(TOPICS.samples)) newestMs = appendMs;
@@ -198,8 +203,13 @@ class Owner {
     if (!isBehind) return;
     await this.#inputs.readAhead(TOPICS.statistics, newestMs + this.config.aheadMs, signal);
     this.#ahead = new Map();
+    let isCompacted = false;
+    let before = this.#inputs.offsets[TOPICS.statistics]! - 1;
     for (const record of this.#inputs.waiting(TOPICS.statistics)) {
-      if (record.key !== null && !this.#ahead.has(record.key)) this.#ahead.set(record.key, record);
+      isCompacted ||= record.offset - before > GAP_OF_TRANSACTIONS + 1;
+      before = record.offset;
+      const { key } = record;
+      if (isCompacted && key !== null && !this.#ahead.has(key)) this.#ahead.set(key, record);
     }
   }
 
@@ -210,12 +220,17 @@ class Owner {
       if (next === null) break;
       const { topic, record } = next;
       last.set(topic, record);
-      if (topic === TOPICS.samples) this.#state.foldSample(record);
+      if (topic === TOPICS.samples) this.#foldSample(record);
       else if (topic === TOPICS.statistics) this.#foldStatistics(record);
       else this.#state.foldPoll(record);
     }
     for (const [topic, record] of last) this.#fingerprints[topic] = fingerprintOf(record);
     if (last.size > 0) this.#hasRead = true;
+  }
+
+  #foldSample(record: LogRecord): void {
+    this.#state.foldSample(record);
+    this.#places.samples.note(record.offset, record.appendMs);
   }
 
   #foldStatistics(record: LogRecord): void {
@@ -293,6 +308,7 @@ class Owner {
       restoreFrom: {
         statistics: leastPlace(this.#places.statistics.values(), offsets[TOPICS.statistics]!),
         notifications: leastPlace(this.#places.notifications.values(), notificationsThrough + 1),
+        samples: this.#places.samples.from(offsets[TOPICS.samples]!),
         polls: leastPlace(this.#state.sourceOffsets(), offsets[TOPICS.polls] ?? 0),
       },
       notificationsThrough,

@@ -16,7 +16,14 @@ import type { Baseline, Notification } from "../stats/notification.ts";
 import { type Sample, sampleTimeMs } from "../stats/sample.ts";
 import { windowStartMs } from "../stats/window.ts";
 import { windowKeyOf } from "../topology.ts";
-import { CALM_AGE_MAX, isPriceRule, judge, type PriceRule, type Rule } from "./rules.ts";
+import {
+  CALM_AGE_MAX,
+  isPriceRule,
+  judge,
+  longestSilenceMs,
+  type PriceRule,
+  type Rule,
+} from "./rules.ts";
 import { Silences } from "./silences.ts";
 import {
   type Alarm,
@@ -114,12 +121,11 @@ export class MonitorPartition {
   /** Statistics of windows that begin before this are needed no more; nor are alarms of theirs that are over. */
   get keptFromMs(): number {
     const { rules, windowSizeMs } = this.config;
-    let silenceMs = 0;
-    for (const rule of rules) {
-      if (!isPriceRule(rule)) silenceMs = Math.max(silenceMs, rule.threshold);
-      else if (rule.leavesOutAlarmed) silenceMs = Math.max(silenceMs, CALM_AGE_MAX * windowSizeMs);
-    }
-    return windowStartMs(this.logMs - silenceMs, windowSizeMs) - 3 * windowSizeMs;
+    const calmMs = rules.some((rule) => isPriceRule(rule) && rule.leavesOutAlarmed)
+      ? CALM_AGE_MAX * windowSizeMs
+      : 0;
+    const backMs = Math.max(calmMs, longestSilenceMs(rules, "marketSilent"));
+    return windowStartMs(this.logMs - backMs, windowSizeMs) - 3 * windowSizeMs;
   }
 
   /** The windows of alarms that fire still. */
@@ -147,6 +153,13 @@ export class MonitorPartition {
       beginWindow(market, startMs, this.config.windowSizeMs);
     }
     market.heardMs = Math.max(market.heardMs ?? 0, read.closeMs);
+  }
+
+  /** A record of `samples` that was judged before: a sign of life, no more. */
+  restoreSample(record: LogRecord): void {
+    const sample = decodeSample(record.value);
+    if (isMalformed(sample) || this.#isAhead(sample, record)) return;
+    this.marketOf(sample).heardMs = record.appendMs;
   }
 
   /** Takes the last record of an alarm that was published: of a market or source that only it tells of, too. */
@@ -204,7 +217,7 @@ export class MonitorPartition {
     const sample = decodeSample(record.value);
     if (isMalformed(sample)) return this.#pass("malformed");
     const timeMs = sampleTimeMs(sample);
-    if (timeMs - record.appendMs > this.config.maxSkewMs) return this.#pass("skew");
+    if (this.#isAhead(sample, record)) return this.#pass("skew");
     const entry = this.#entries.get(sample.exchange)?.get(sample.instrument) ??
       this.#add(newMarket(sample));
     const { market } = entry;
@@ -230,13 +243,12 @@ export class MonitorPartition {
   advance(nowMs: number): void {
     if (nowMs <= this.logMs) return;
     const { windowSizeMs } = this.config;
-    const isNewWindow =
-      windowStartMs(nowMs, windowSizeMs) > windowStartMs(this.logMs, windowSizeMs);
+    const nextWindowMs = windowStartMs(this.logMs, windowSizeMs) + windowSizeMs;
     this.logMs = nowMs;
     for (const { watched, rule, startedMs } of this.#silences.due(nowMs, windowSizeMs)) {
       this.#fire(watched, rule, { startedMs, price: null, value: rule.threshold, baseline: null });
     }
-    if (isNewWindow) this.#tidy();
+    if (nowMs >= nextWindowMs) this.#tidy(nextWindowMs);
   }
 
   /** Counts records that were deleted before they were read. */
@@ -254,6 +266,10 @@ export class MonitorPartition {
         }
       }
     }
+  }
+
+  #isAhead(sample: Sample, { appendMs }: LogRecord): boolean {
+    return sampleTimeMs(sample) - appendMs > this.config.maxSkewMs;
   }
 
   /** @returns Why the price was held against nothing, if it was. */
@@ -333,12 +349,12 @@ export class MonitorPartition {
   }
 
   /** Once a window: what no sample can end any more ends, and who has been silent for too long is forgotten. */
-  #tidy(): void {
+  #tidy(atMs: number): void {
     const { windowSizeMs } = this.config;
     for (const market of this.#firing) {
       for (const alarm of market.alarms) {
         if (!isFiringPrice(alarm)) continue;
-        const endedMs = alarm.windowStartMs + 2 * windowSizeMs;
+        const endedMs = Math.max(alarm.windowStartMs + 2 * windowSizeMs, atMs);
         if (endedMs <= this.logMs) this.#resolve(market, alarm, endedMs);
       }
       if (!market.alarms.some(isFiringPrice)) this.#firing.delete(market);

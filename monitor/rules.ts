@@ -84,3 +84,8 @@ export function judge(
 export function isPriceRule(rule: Rule): rule is PriceRule {
   return rule.kind !== "marketSilent" && rule.kind !== "sourceSilent";
 }
+
+/** The longest silence that rules of a kind are about, in ms; 0 without any. */
+export function longestSilenceMs(rules: readonly Rule[], kind: SilenceRule["kind"]): number {
+  return Math.max(0, ...rules.filter((rule) => rule.kind === kind).map((rule) => rule.threshold));
+}
