@@ -60,8 +60,21 @@ export function matchesFilters(
   });
 }
 
-/** The first part begins the id, the last ends it, and each between follows the one before as soon as it can. */
-function matchesPattern(pattern: string, id: string): boolean {
+/**
+ * Whether a pattern matches an id as a whole.
+ *
+ * The first part begins the id, the last ends it, and each between follows the one before as soon as
+ * it can.
+ *
+ * @example
+ * ```ts
+ * import { matchesPattern } from "./market_filters.ts";
+ * import { strictEqual } from "node:assert";
+ * strictEqual(matchesPattern("btc*", "btcusd"), true);
+ * strictEqual(matchesPattern("btc", "btcusd"), false);
+ * ```
+ */
+export function matchesPattern(pattern: string, id: string): boolean {
   const [first, ...parts] = pattern.split(WILDCARD) as [string, ...string[]];
   const last = parts.pop();
   if (last === undefined) return id === pattern;
