@@ -4,6 +4,13 @@
  *
  * @module
  */
+import type { z } from "zod";
+import {
+  type ChannelConfig,
+  channelConfigs,
+  pathText,
+  unsetVariableProblems,
+} from "./config/channels.ts";
 import { combinationProblems } from "./config/combinations.ts";
 import { isPostgresUrl } from "./config/database_url.ts";
 import {
@@ -17,6 +24,7 @@ import {
   type HostPort,
   isPermittablePath,
   type RoleName,
+  type Setting,
   SETTING_NAMES,
   type SettingName,
   SETTINGS,
@@ -25,8 +33,22 @@ import {
 } from "./config/settings.ts";
 import { settingMeantBy } from "./config/typo.ts";
 
-export type { Config, CryptowatchConfig, HostPort, KafkaConfig, RoleName, SaslConfig };
+export type {
+  ChannelConfig,
+  Config,
+  CryptowatchConfig,
+  HostPort,
+  KafkaConfig,
+  RoleName,
+  SaslConfig,
+};
 export type { SettingName, SourceName };
+
+/** What `deno task dev` has where nothing is set. */
+const DEV_DEFAULTS: { readonly [N in SettingName]?: string } = {
+  SOURCES: "simulated",
+  CHANNELS: '[{"name": "log", "type": "log"}]',
+};
 
 /** Where a value came from. */
 export type Origin = "default" | "environment" | "file";
@@ -100,21 +122,28 @@ export function loadConfigFile(): string | null {
 export function loadSettings({ dev = false } = {}): ReadConfig {
   const environment = readEnvironment();
   const path = loadConfigFile();
-  if (path === null) return readConfig({ environment, dev });
+  // One that is not permitted reads as unset.
+  const variableOf = (name: string) => Deno.env.get(name);
+  if (path === null) return readConfig({ environment, dev, variableOf });
   const read = readFile(path, isPermittablePath(path));
   if ("problem" in read) {
-    const { rows, problems } = readConfig({ environment, dev });
+    const { rows, problems } = readConfig({ environment, dev, variableOf });
     return { config: null, rows, problems: [read.problem, ...problems] };
   }
-  return readConfig({ environment, dev, file: { path, content: read.content } });
+  return readConfig({ environment, dev, variableOf, file: { path, content: read.content } });
 }
 
-/** Checks settings from both places; the environment wins. Pure. */
+/**
+ * Checks settings from both places; the environment wins. Pure.
+ *
+ * @param options.variableOf Other variables of the environment, which channels take their secrets from.
+ */
 export function readConfig(
-  { environment, file, dev = false }: {
+  { environment, file, dev = false, variableOf = (name) => environment[name] }: {
     environment: SettingTexts;
     file?: { path: string; content: unknown };
     dev?: boolean;
+    variableOf?: (name: string) => string | undefined;
   },
 ): ReadConfig {
   const problems = unknownInEnvironment(environment);
@@ -127,8 +156,8 @@ export function readConfig(
     // Compose files write VARIABLE=${VARIABLE:-}, so nothing but spaces is nothing.
     const fromEnvironment = environment[name]?.trim() || null;
     const set = fromEnvironment ?? texts[name] ?? null;
-    const fallback = dev && name === "SOURCES"
-      ? "simulated"
+    const fallback = dev && name in DEV_DEFAULTS
+      ? DEV_DEFAULTS[name]!
       : name === "KEEP_STATISTICS" && isPostgresUrl(values.DATABASE_URL)
       ? "forever"
       : always;
@@ -141,12 +170,26 @@ export function readConfig(
     if (result === null || result.success) continue;
     wrong.add(name);
     const from = origin === "file" ? `${file?.path}: ` : "";
-    problems.push(`${from}${name}=${shown}: ${result.error.issues[0]?.message}`);
+    problems.push(...result.error.issues.map((issue) => from + problemOf(name, shown, issue)));
   }
   const isSet = (name: SettingName) => rows.some((r) => r.name === name && r.origin !== "default");
   const checked = values as SettingValues;
   problems.push(...combinationProblems(checked, isSet, wrong));
-  return { config: problems.length === 0 ? configOf(checked, dev) : null, rows, problems };
+  const channels = channelConfigs(checked.CHANNELS ?? [], variableOf);
+  // Others do not have the variables, nor the permission to look.
+  if (checked.ROLES?.includes("notifier")) {
+    problems.push(...channels.flatMap(unsetVariableProblems));
+  }
+  const config = problems.length === 0 ? configOf(checked, channels, dev) : null;
+  return { config, rows, problems };
+}
+
+/** A problem within a setting's JSON has a path. */
+function problemOf(name: SettingName, shown: string | null, issue: z.core.$ZodIssue): string {
+  const { path, message } = issue;
+  if (path.length === 0) return `${name}=${shown}: ${message}`;
+  const part = issue.code === "custom" ? issue.params?.shown : undefined;
+  return `${name}${pathText(path)}${part === undefined ? "" : `=${part}`}: ${message}`;
 }
 
 function unknownInEnvironment(environment: SettingTexts): string[] {
@@ -160,7 +203,7 @@ function unknownInEnvironment(environment: SettingTexts): string[] {
   });
 }
 
-/** The file's settings as text; numbers, booleans and lists are taken as their text. */
+/** The file's settings as text; numbers, booleans, lists and what is JSON are taken as their text. */
 function fileTexts(
   { path, content }: { path: string; content: unknown },
   problems: string[],
@@ -175,6 +218,8 @@ function fileTexts(
       const meant = settingMeantBy(name, SETTING_NAMES);
       const hint = meant === null ? "`deno task config` lists them all" : `is ${meant} meant?`;
       problems.push(`${path}: ${name}: no such setting; ${hint}`);
+    } else if (value !== null && typeof value === "object" && isJson(name)) {
+      texts[name] = JSON.stringify(value);
     } else if (["string", "number", "boolean"].includes(typeof value)) {
       texts[name] = `${value}`.trim();
     } else if (Array.isArray(value) && value.every((item) => typeof item === "string")) {
@@ -184,6 +229,11 @@ function fileTexts(
     }
   }
   return texts;
+}
+
+function isJson(name: string): boolean {
+  const setting: Setting = SETTINGS[name as SettingName];
+  return setting.isJson === true;
 }
 
 function readFile(path: string, allowed: boolean): { content: unknown } | { problem: string } {

@@ -11,6 +11,7 @@ import {
   type TextFormatter,
 } from "@logtape/logtape";
 import type { Config } from "./config.ts";
+import { channelSecrets } from "./config/channels.ts";
 import { databaseOf } from "./config/database_url.ts";
 import { inWords } from "./errors.ts";
 
@@ -23,7 +24,7 @@ const SECRET_LENGTH_MIN = 4;
 /** What logging needs of the configuration. */
 export type LoggingConfig = Pick<
   Config,
-  "log" | "kafka" | "cryptowatch" | "databaseUrl" | "apiTokens"
+  "log" | "kafka" | "cryptowatch" | "databaseUrl" | "apiTokens" | "channels"
 >;
 
 /** Where lines go. */
@@ -58,12 +59,18 @@ export async function configureLogging(
 
 /** The texts that must never be printed. */
 export function secretsOf(
-  { kafka, cryptowatch, databaseUrl, apiTokens }: LoggingConfig,
+  { kafka, cryptowatch, databaseUrl, apiTokens, channels }: LoggingConfig,
 ): string[] {
   const database = databaseUrl === null ? null : databaseOf(databaseUrl);
   const ofDatabase = database?.kind === "postgres" ? [databaseUrl, database.password] : [];
   const hashes = apiTokens.map(({ sha256 }) => sha256);
-  const all = [kafka?.sasl?.password, cryptowatch?.apiKey, ...ofDatabase, ...hashes];
+  const all = [
+    kafka?.sasl?.password,
+    cryptowatch?.apiKey,
+    ...ofDatabase,
+    ...hashes,
+    ...channels.flatMap(channelSecrets),
+  ];
   return all.filter((text) =>
     typeof text === "string" && text.length >= SECRET_LENGTH_MIN
   ) as string[];

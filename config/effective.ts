@@ -5,6 +5,7 @@
  */
 import type { TlsFiles } from "../adapters/kafka/tls.ts";
 import { type ApiToken, isLoopback } from "./access.ts";
+import type { ChannelConfig } from "./channels.ts";
 import type { HostPort, RoleName, SettingValues, SourceName } from "./settings.ts";
 
 /** What the whole program does, checked. Times in ms. */
@@ -47,6 +48,8 @@ export interface Config {
   skipLost: boolean;
   /** Set where `sources` has `cryptowatch`. */
   cryptowatch: CryptowatchConfig | null;
+  /** Whom the notifier tells. */
+  channels: readonly ChannelConfig[];
   simulated: { seed: number; marketCount: number };
   log: {
     level: "trace" | "debug" | "info" | "warning" | "error" | "fatal";
@@ -83,7 +86,11 @@ export interface CryptowatchConfig {
 }
 
 /** The frozen configuration that checked settings make. */
-export function configOf(v: SettingValues, dev: boolean): Config {
+export function configOf(
+  v: SettingValues,
+  channels: readonly ChannelConfig[],
+  dev: boolean,
+): Config {
   const sasl = v.KAFKA_SASL_MECHANISM === null ? null : {
     mechanism: v.KAFKA_SASL_MECHANISM,
     username: v.KAFKA_USERNAME ?? "",
@@ -132,6 +139,7 @@ export function configOf(v: SettingValues, dev: boolean): Config {
       apiKey: v.CRYPTOWATCH_API_KEY,
       endpoint: v.CRYPTOWATCH_ENDPOINT,
     },
+    channels,
     simulated: { seed: v.SIMULATED_SEED, marketCount: v.SIMULATED_MARKETS },
     log: { level: v.LOG_LEVEL, format: v.LOG_FORMAT },
   });

@@ -7,11 +7,18 @@
 import { z } from "zod";
 import { parseCron } from "../sampler/schedule.ts";
 import { parseApiTokens, shownApiTokens } from "./access.ts";
+import { channelsSchema, shownChannels } from "./channels.ts";
 import { databaseOf, shownDatabaseUrl } from "./database_url.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
+import { HOST_NAME, type HostPort, isHostPort, isPermittablePath } from "./permittable.ts";
+
+export { type HostPort, isPermittablePath };
 
 /** The roles of the program, in the flow's order. */
-export const ROLES = ["sampler", "aggregator", "writer", "api"] as const;
+export const ROLES = ["sampler", "aggregator", "writer", "api", "monitor", "notifier"] as const;
+
+/** The roles of a process that names none. */
+const ROLES_BY_DEFAULT: readonly RoleName[] = ["sampler", "aggregator", "writer", "api"];
 
 /** One of {@link ROLES}. */
 export type RoleName = (typeof ROLES)[number];
@@ -21,9 +28,6 @@ export const SOURCES = ["simulated", "cryptowatch"] as const;
 
 /** One of {@link SOURCES}. */
 export type SourceName = (typeof SOURCES)[number];
-
-/** A broker as `KAFKA_BROKERS` names it. */
-export type HostPort = `${string}:${number}`;
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -39,6 +43,8 @@ export interface Setting<T = unknown, D extends string | null = string | null> {
   schema: z.ZodType<T, string>;
   /** Its text as it may be shown. */
   shown(text: string): string;
+  /** Its text is JSON, which the configuration file may hold as it is. */
+  isJson?: true;
 }
 
 const hidden = () => "(hidden)";
@@ -115,8 +121,6 @@ const schedule = text(
   },
 );
 
-const HOST_NAME = /^(?:[A-Za-z0-9][A-Za-z0-9_.-]{0,252}|\[[0-9A-Fa-f:.]+\])$/;
-
 /** An IPv6 address may stand with or without brackets; it is kept without. */
 const host = text("a host name or IP address, like 0.0.0.0", (value) => {
   const plain = value.replace(/^\[(.*)\]$/, "$1");
@@ -124,11 +128,6 @@ const host = text("a host name or IP address, like 0.0.0.0", (value) => {
     ? plain
     : null;
 });
-
-/** What Deno's permission flags can name: they part paths at commas and know no way around it. */
-export function isPermittablePath(path: string): boolean {
-  return !/[,\p{Cc}]/u.test(path);
-}
 
 const directory = text(
   "a path without commas or control characters",
@@ -144,13 +143,6 @@ const brokers = text(
     return list.length > 0 && list.every(isHostPort) ? list as HostPort[] : null;
   },
 );
-
-function isHostPort(value: string): value is HostPort {
-  const cut = value.lastIndexOf(":");
-  const port = value.slice(cut + 1);
-  return HOST_NAME.test(value.slice(0, cut)) && /^\d{1,5}$/.test(port) && Number(port) > 0 &&
-    Number(port) < 65_536;
-}
 
 /** Kept as it is; its problems are told in the words of who reads it. */
 const databaseUrl: z.ZodType<string, string> = z.string().transform((value, context) => {
@@ -194,7 +186,7 @@ function itemsOf(list: string): string[] {
 
 /** All settings by name, in the order in which they are shown. */
 export const SETTINGS = {
-  ROLES: setting(ROLES.join(","), listOf(ROLES), "Which roles this process runs"),
+  ROLES: setting(ROLES_BY_DEFAULT.join(","), listOf(ROLES), "Which roles this process runs"),
   SOURCES: setting(null, listOf(SOURCES), "What the sampler polls"),
   SCHEDULE: setting("* * * * *", schedule, "When the sampler polls: cron, UTC"),
   INTERVAL: setting(
@@ -320,6 +312,15 @@ export const SETTINGS = {
   ),
   SIMULATED_SEED: setting("1", integer(0, 4_294_967_295), "What the simulated market rolls from"),
   SIMULATED_MARKETS: setting("120", integer(1, 100_000), "How many markets it has"),
+  CHANNELS: {
+    ...setting(
+      null,
+      channelsSchema,
+      "Whom the notifier tells, as JSON: [{name, type: smtp, twilio, webhook, alertmanager or log, …}]",
+      shownChannels,
+    ),
+    isJson: true,
+  },
   LOG_LEVEL: setting(
     "info",
     oneOf("trace", "debug", "info", "warning", "error", "fatal"),

@@ -1,0 +1,159 @@
+import { deepStrictEqual, ok, strictEqual } from "node:assert";
+import { parseConfig, readConfig } from "../config.ts";
+import { secretsOf } from "../logging.ts";
+import { shownChannels } from "./channels.ts";
+
+const MAIL = {
+  ...{ name: "mail", type: "smtp", host: "SMTP.example.org", from: "a@example.org" },
+  ...{ to: ["Desk <desk@example.org>"], username: "me", password: { env: "MAIL_PASSWORD" } },
+};
+const SMS = {
+  ...{ name: "sms", type: "twilio", accountSid: `AC${"0".repeat(32)}`, authToken: "sesame-1" },
+  ...{ from: "Tracker", to: ["+15550100123"] },
+};
+const HOOK = {
+  ...{ name: "hook", type: "webhook", url: "https://hooks.example.org/x?key=sesame-2" },
+  ...{ secret: "sesame-3", headers: { Authorization: "sesame-4", "X-Team": { env: "TEAM" } } },
+};
+const ALERTS = {
+  ...{ name: "alerts", type: "alertmanager", url: "http://alerts:9093" },
+  labels: { severity: "warning", env: "production" },
+};
+
+function read(channels: unknown, environment: Record<string, string> = {}) {
+  return readConfig({
+    environment: { SOURCES: "simulated", ...environment },
+    file: { path: "tracker.json", content: { CHANNELS: channels } },
+  });
+}
+
+Deno.test("CHANNELS may be JSON in the environment or in the configuration file", () => {
+  const fromFile = read([ALERTS]).config?.channels;
+  const CHANNELS = JSON.stringify([ALERTS]);
+  deepStrictEqual(parseConfig({ SOURCES: "simulated", CHANNELS }).channels, fromFile);
+  deepStrictEqual(fromFile, [{
+    ...{ name: "alerts", type: "alertmanager", url: "http://alerts:9093/", headers: {} },
+    ...{ labels: { severity: "warning", env: "production" }, groupBy: ["rule"] },
+    ...{ waitMs: 30_000, intervalMs: 300_000, repeatMs: 4 * 3_600_000, rules: ["*"] },
+    ...{ filters: {}, sendResolved: true, variables: [], unsetVariables: [] },
+  }]);
+});
+
+Deno.test("CHANNELS are none in start and the log in dev, where nothing is set", () => {
+  deepStrictEqual(parseConfig({ SOURCES: "simulated" }).channels, []);
+  const [log, ...more] = parseConfig({}, { dev: true }).channels;
+  deepStrictEqual([log?.name, log?.type, more], ["log", "log", []]);
+});
+
+Deno.test("CHANNELS has filters, groups and durations of its own", () => {
+  const own = {
+    ...{ name: "log", type: "log", groupBy: ["exchange", "quote"], wait: "0s", interval: "1m" },
+    ...{ repeat: "never", rules: ["leap*"], exchange: ["kraken"], base: ["btc", "e*"] },
+    sendResolved: false,
+  };
+  const [channel] = read([own]).config!.channels;
+  const { groupBy, waitMs, intervalMs, repeatMs, rules, filters, sendResolved } = channel!;
+  deepStrictEqual(
+    { groupBy, waitMs, intervalMs, repeatMs, rules, filters, sendResolved },
+    {
+      ...{ groupBy: ["exchange", "quote"], waitMs: 0, intervalMs: 60_000, repeatMs: null },
+      ...{ rules: ["leap*"], filters: { exchange: ["kraken"], base: ["btc", "e*"] } },
+      sendResolved: false,
+    },
+  );
+});
+
+Deno.test("CHANNELS takes secrets from the variables that it names, where the notifier runs", () => {
+  const { config, problems } = read([MAIL, HOOK], { MAIL_PASSWORD: "sesame-0" });
+  deepStrictEqual(problems, [], "others than the notifier may not even have them");
+  const [mail, hook] = config!.channels;
+  deepStrictEqual(mail?.type === "smtp" && [mail.login, mail.port, mail.host], [
+    ...[{ username: "me", password: "sesame-0" }, 587, "smtp.example.org"],
+  ]);
+  deepStrictEqual([mail?.variables, mail?.unsetVariables], [["MAIL_PASSWORD"], []]);
+  deepStrictEqual([hook?.variables, hook?.unsetVariables], [["TEAM"], ["TEAM"]]);
+  deepStrictEqual(read([MAIL], { ROLES: "notifier", MAIL_PASSWORD: " " }).problems, [
+    "MAIL_PASSWORD: not set, and channel mail of CHANNELS takes a secret from it; set it, or name " +
+    "another in CHANNELS",
+  ]);
+});
+
+Deno.test("CHANNELS hides its secrets, and only these, from whoever looks and from logs", () => {
+  const text = shownChannels(JSON.stringify([MAIL, SMS, HOOK, ALERTS]));
+  ok(!text.includes("sesame"), text);
+  deepStrictEqual(JSON.parse(text), [MAIL, { ...SMS, authToken: "(hidden)" }, {
+    ...{ ...HOOK, url: "https://hooks.example.org/x?(hidden)", secret: "(hidden)" },
+    headers: { Authorization: "(hidden)", "X-Team": { env: "TEAM" } },
+  }, ALERTS]);
+  for (const odd of ['[{"pasword": "sesame"}]', '["sesame"]', '{"a": "sesame"}', "[sesame]"]) {
+    ok(!shownChannels(odd).includes("sesame"), odd);
+  }
+  const { config } = read([MAIL, SMS, HOOK, ALERTS], { MAIL_PASSWORD: "sesame-0" });
+  deepStrictEqual(
+    secretsOf(config!).sort(),
+    ["key=sesame-2", "sesame-0", "sesame-1", "sesame-3", "sesame-4"],
+  );
+});
+
+const WRONG: readonly [string, Record<string, unknown>, readonly string[]][] = [
+  ["no type", { type: "fax" }, [".type: must be smtp, twilio, webhook, alertmanager or log"]],
+  ["a name that others cannot read", { type: "log", name: "My log" }, [
+    '.name="My log": must be 1 to 40 of a-z, 0-9 and -',
+  ]],
+  ["an unknown field", { type: "log", webhok: 1 }, [
+    ".webhok: no such field; README lists those of each type",
+  ]],
+  ["durations out of range", { type: "log", wait: "2h", repeat: "often" }, [
+    '.wait="2h": must be whole seconds from 0s to 1h, written like 30s',
+    '.repeat="often": must be never, or whole seconds from 1m to 7d, written like 30s',
+  ]],
+  ["a group by nothing known", { type: "log", groupBy: ["rule", "price"] }, [
+    '.groupBy[1]="price": must be rule, exchange, instrument, base, quote or source',
+  ]],
+  ["nobody to send to", { ...MAIL, to: [] }, [".to: must name one at least"]],
+  ["an address with a line break", { ...MAIL, to: ["a@example.org\r\nBcc: b@example.org"] }, [
+    '.to[0]="a@example.org\\r\\nBcc: b@example.org": must be an e-mail address, like ' +
+    "tracker@example.org or Tracker <tracker@example.org>",
+  ]],
+  ["a password without a name", { ...MAIL, username: undefined }, [
+    ": username and password go together: set both or none",
+  ]],
+  ["a password in plain text", { ...MAIL, security: "none" }, [
+    ".security: none would send the password in plain text; use starttls or tls",
+  ]],
+  ["a secret that is none", { ...HOOK, secret: { env: "no name" } }, [
+    '.secret=(hidden): must be a text, or {"env": "NAME"} with the name of a variable of the ' +
+    "environment that has it",
+  ]],
+  ["an address with a user", { ...ALERTS, url: "http://u:sesame@alerts" }, [
+    ".url=(hidden): must be an http:// or https:// address without user or fragment, like " +
+    "https://hooks.example.org/alerts",
+  ]],
+  ["a header of ours", { ...HOOK, headers: { "Idempotency-Key": "x" } }, [
+    '.headers.Idempotency-Key: must be an object of header names and values, like {"Authorization": ' +
+    '{"env": "TOKEN"}}, without those that are ours (Host, Content-*, Idempotency-Key, ' +
+    "X-Data-Tracker-*)",
+  ]],
+];
+
+for (const [what, channel, problems] of WRONG) {
+  Deno.test(`CHANNELS refuses ${what} in words`, () => {
+    const given = [ALERTS, { name: "own", ...channel }];
+    deepStrictEqual(
+      read(given).problems,
+      problems.map((problem) => `tracker.json: CHANNELS[1]${problem}`),
+    );
+  });
+}
+
+Deno.test("CHANNELS refuses two channels of one name, and what is no list", () => {
+  deepStrictEqual(read([ALERTS, ALERTS]).problems, [
+    "tracker.json: CHANNELS[1].name: alerts is another channel's name too; each must have its own",
+  ]);
+  strictEqual(
+    read({ a: 1 }).problems[0],
+    "tracker.json: CHANNELS=(hidden): must be a JSON list of 50 channels at most, like " +
+      '[{"name": "log", "type": "log"}]',
+  );
+  strictEqual(read("[{").problems.length, 1);
+});
