@@ -63,7 +63,7 @@ export interface News {
   begun: Crowd;
   /** How many are over. */
   endedCount: number;
-  /** The newest of those, the newest last: {@link DIGEST_NAMED_MAX} at most. */
+  /** The newest of those, the newest last: `DIGEST_NAMED_MAX` at most. */
   ended: readonly Notification[];
   /** When the first of all this came; `null`: there is none. */
   firstMs: number | null;
@@ -92,10 +92,25 @@ export function bothNews(earlier: News, later: News): News {
   return {
     begun: both(earlier.begun, later.begun),
     endedCount: earlier.endedCount + later.endedCount,
-    ended: [...earlier.ended, ...later.ended].slice(-DIGEST_NAMED_MAX),
+    ended: [...earlier.ended, ...later.ended].sort((a, b) => timeMsOf(a) - timeMsOf(b))
+      .slice(-DIGEST_NAMED_MAX),
     firstMs: leastOf(earlier.firstMs, later.firstMs),
     fromMs: leastOf(earlier.fromMs, later.fromMs),
   };
+}
+
+/** When it happened that this is a notification of. */
+function timeMsOf({ startedMs, endedMs }: Notification): number {
+  return endedMs ?? startedMs;
+}
+
+/** The newest of these and one more, the newest last: those of several partitions come in any order. */
+export function withNamed(
+  named: readonly Notification[],
+  added: Notification,
+): readonly Notification[] {
+  const at = named.findLastIndex((other) => timeMsOf(other) <= timeMsOf(added)) + 1;
+  return named.toSpliced(at, 0, added).slice(-DIGEST_NAMED_MAX);
 }
 
 /** Both. */

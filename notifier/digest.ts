@@ -4,7 +4,6 @@
  * @module
  */
 import { type Digest, DIGEST_NAMED_MAX } from "../ports/channel.ts";
-import type { Notification } from "../stats/notification.ts";
 import { isNews } from "./crossings.ts";
 import type { GroupState } from "./group.ts";
 
@@ -17,8 +16,8 @@ export function buildDigest(
   { id, nowMs, firingCount }: { id: string; nowMs: number; firingCount: number },
 ): Digest {
   const resolvedMax = Math.max(RESOLVED_NAMED_MIN, DIGEST_NAMED_MAX - named.length);
-  const resolved = newest(news.ended, resolvedMax);
-  const firing = newest(named, DIGEST_NAMED_MAX - resolved.length);
+  const resolved = news.ended.slice(-resolvedMax);
+  const firing = named.slice(-(DIGEST_NAMED_MAX - resolved.length));
   return {
     id,
     group: Object.fromEntries(
@@ -29,9 +28,4 @@ export function buildDigest(
     toMs: nowMs,
     isRepeat: !isNews(news),
   };
-}
-
-/** The last ones, in the order in which they began: those of several partitions came in any. */
-function newest(notifications: readonly Notification[], countMax: number): Notification[] {
-  return notifications.slice(-countMax).sort((a, b) => a.startedMs - b.startedMs);
 }

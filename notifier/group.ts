@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { type Digest, DIGEST_NAMED_MAX } from "../ports/channel.ts";
+import type { Digest } from "../ports/channel.ts";
 import type { Notification } from "../stats/notification.ts";
 import {
   both,
@@ -21,6 +21,7 @@ import {
   type News,
   noNews,
   sizeOf,
+  withNamed,
 } from "./crossings.ts";
 import { buildDigest } from "./digest.ts";
 import type { DigestPolicy, Labels } from "./policy.ts";
@@ -57,7 +58,7 @@ export interface GroupState {
   told: Crowd;
   news: News;
   flight: Flight | null;
-  /** The newest that are firing, the newest last: {@link DIGEST_NAMED_MAX} at most. */
+  /** The newest that are firing, the newest last: `DIGEST_NAMED_MAX` at most. */
   named: readonly Notification[];
   /** When a digest last got there, or was given up; `null`: never. */
   lastSentMs: number | null;
@@ -115,7 +116,7 @@ export function takeFiring(state: GroupState, notification: Notification, taking
   if (hashCount < HASH_COUNT_MAX) news.begun.hashes.add(hashOf(notification.id));
   else news.begun.overCount++;
   note(news, taking.atMs, notification.startedMs);
-  if (!taking.isLong) state.named = append(state.named, notification);
+  if (!taking.isLong) state.named = withNamed(state.named, notification);
   if (state.flight !== null) state.flight.isStale = true;
   return "news";
 }
@@ -161,17 +162,13 @@ function crowdOf({ told, news, flight }: GroupState, id: string): Crowd | null {
 
 function addEnded(news: News, notification: Notification, taking: Taking, fromMs: number): void {
   news.endedCount++;
-  if (!taking.isLong) news.ended = append(news.ended, notification);
+  if (!taking.isLong) news.ended = withNamed(news.ended, notification);
   note(news, taking.atMs, fromMs);
 }
 
 function note(news: News, atMs: number, fromMs: number): void {
   news.firstMs = leastOf(news.firstMs, atMs);
   news.fromMs = leastOf(news.fromMs, fromMs);
-}
-
-function append(list: readonly Notification[], added: Notification): readonly Notification[] {
-  return [...list, added].slice(-DIGEST_NAMED_MAX);
 }
 
 /**

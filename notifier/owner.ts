@@ -69,7 +69,10 @@ export async function ownNotifier(
       observe({ kind: "passed over", topic: TOPICS.deliveries, offset, reason }),
   });
   if (restored === null) return;
-  const journal = new Journal(claim, [...restored.positions], restored.through);
+  const { positions, through } = restored;
+  const length = Math.max(config.partitionCount, positions.length);
+  const offsets = Array.from({ length }, (_, partition) => positions[partition] ?? 0);
+  const journal = new Journal(claim, offsets, through);
   const groups = groupsOf(restored, journal, config, observe);
   if (startedMs - (restored.oldestMs ?? startedMs) > REFRESH_INTERVAL_MS) touchAll(journal, groups);
   const senders = deps.channels.map((channel) =>

@@ -81,7 +81,7 @@ export class NotificationReader {
 
   async #fetch(waitMaxMs: number, signal: AbortSignal): Promise<FetchedBatch | null> {
     const { deps, partition } = this;
-    const offset = deps.journal.positions[partition] ?? 0;
+    const offset = deps.journal.positions[partition]!;
     const options = { byteCountMax: FETCH_BYTES, waitMaxMs, signal };
     try {
       return await deps.log.fetch(TOPICS.notifications, partition, offset, options);
@@ -100,7 +100,7 @@ export class NotificationReader {
   /** In one go, with nothing awaited: a commit has all of a batch or nothing. */
   #take({ records, nextOffset, endOffset }: FetchedBatch): void {
     const { deps, partition } = this;
-    if (nextOffset === (deps.journal.positions[partition] ?? 0)) return;
+    if (nextOffset === deps.journal.positions[partition]) return;
     const counts: Record<string, number> = {};
     const touched = new Set<{ changed(): void }>();
     for (const record of records) {
