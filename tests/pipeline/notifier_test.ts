@@ -1,6 +1,7 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
 import { decodeGroup, GROUP_PREFIX } from "../../notifier/state_codec.ts";
 import { Bell } from "../../notifier/bell.ts";
+import { partitionOf } from "../../topology.ts";
 import { AWAY, NotifierTimeline, OPS, timeMsOf } from "./notifier_timeline.ts";
 import { crossing, over } from "../notification_sample.ts";
 
@@ -155,6 +156,46 @@ Deno.test("notifier: what came while none ran is told at once, in one digest, by
     .end();
 });
 
+Deno.test("notifier: nothing is told before all partitions were read that far", async () => {
+  // One market of each partition.
+  const names = Array.from({ length: 30 }, (_, i) => `kraken:coin${i}`);
+  const markets = [0, 1, 2].map((i) => names.find((name) => partitionOf(name, 3) === i)!);
+  const line = new NotifierTimeline().at("10:01").stops("one").at("10:05");
+  for (const market of markets) line.fires(market);
+  await line.does((line) => line.slowPartition = 1)
+    .at("10:30").starts("two")
+    .at("10:30:00.999").expectNothing()
+    .at("10:30:01").expectDigest("ops", { firing: markets })
+    .at("10:40").expectNothing()
+    .end();
+});
+
+Deno.test("notifier: what is over while the digest that tells of it is under way is told after it", async () => {
+  for (
+    const [sendResolved, delivery, expected] of [
+      [true, { outcome: "sent", to: "x" }, "10:10:50"],
+      [false, { outcome: "sent", to: "x" }, null],
+      [true, AWAY, "10:05:50.750"],
+      [false, AWAY, "10:05:50.750"],
+    ] as const
+  ) {
+    const bell = new Bell();
+    const line: NotifierTimeline = new NotifierTimeline({ sendResolved })
+      .answers("ops", async () => {
+        await bell.wait(line.clock, null, new AbortController().signal);
+        return delivery;
+      })
+      .at("10:05").fires(BTC)
+      .at("10:05:30").expectDigest("ops", { firing: [BTC] })
+      .at("10:05:40").ends(BTC)
+      .at("10:05:50").does(() => bell.ring()).answers("ops");
+    if (expected !== null) {
+      line.at(expected).expectDigest("ops", { firing: [], resolved: [BTC], firingCount: 0 });
+    }
+    await line.at("11:00").expectNothing().end();
+  }
+});
+
 Deno.test("notifier: another takes over when one dies, and nothing is told twice", async () => {
   const line = new NotifierTimeline()
     .at("10:05").fires(BTC)
@@ -247,14 +288,15 @@ Deno.test("notifier: the same digest is tried again with its id, at growing dist
 });
 
 Deno.test("notifier: a receiver that says when to come again is not asked before, by the next owner either", async () => {
-  await new NotifierTimeline()
+  await new NotifierTimeline({ groupBy: ["exchange"] })
     .answers("ops", { outcome: "failed", retryable: true, reason: "429", retryAfterMs: 600_000 })
     .at("10:05").fires(BTC)
     .at("10:05:30").expectDigest("ops")
     .answers("ops")
+    .at("10:06").fires(XRP)
     .at("10:07").stops("one").starts("two")
     .at("10:15:29.999").expectNothing()
-    .at("10:15:30").expectDigest("ops", { firing: [BTC] })
+    .at("10:15:30").expectDigest("ops", { firing: [XRP] }).expectDigest("ops", { firing: [BTC] })
     .end();
 });
 

@@ -65,11 +65,13 @@ class Process {
   readonly stop = new AbortController();
   #open: Promise<void> = Promise.resolve();
   #opening: (() => void) | null = null;
+  /** A partition of `notifications` whose every fetch takes a second. */
+  slowPartition: number | null = null;
   role: Role | null = null;
   running: Promise<void> | null = null;
   isEnded = false;
 
-  constructor(readonly name: string) {}
+  constructor(readonly name: string, private readonly clock: ManualClock) {}
 
   close(): void {
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -90,7 +92,12 @@ class Process {
     const inner = broker.connect();
     return {
       append: (records) => this.through(() => inner.append(records)),
-      fetch: (...args) => this.through(() => inner.fetch(...args)),
+      fetch: (topic, partition, ...rest) =>
+        this.through(async () => {
+          const isSlow = topic === TOPICS.notifications && partition === this.slowPartition;
+          if (isSlow) await this.clock.sleep(1000);
+          return await inner.fetch(topic, partition, ...rest);
+        }),
       claim: (group, partition) =>
         this.through(async () => {
           const claim = await inner.claim(group, partition);
@@ -106,6 +113,8 @@ export class NotifierTimeline {
   readonly clock = new ManualClock(timeMsOf("10:00"));
   readonly broker = new MemoryBroker(this.clock);
   readonly told: Told[] = [];
+  /** Of processes that start from now on: a partition of `notifications` whose every fetch takes a second. */
+  slowPartition: number | null = null;
   readonly #random = countingRandom();
   readonly #processes = new Map<string, Process>();
   readonly #answers = new Map<string, Answer>();
@@ -168,7 +177,8 @@ export class NotifierTimeline {
   starts(name: string, ...policies: DigestPolicy[]): this {
     return this.does(async () => {
       if (policies.length > 0) this.#policies = policies;
-      const process = new Process(name);
+      const process = new Process(name, this.clock);
+      process.slowPartition = this.slowPartition;
       this.#processes.set(name, process);
       const channels = this.#policies.map((policy) => this.#channelOf(process, policy.name));
       const deps = { clock: this.clock, random: this.#random, registry: new Registry(), channels };
