@@ -80,6 +80,7 @@ export function secretsOf(
 export function redact(text: string, secrets: readonly string[]): string {
   let clean = text;
   for (const secret of secrets) {
+    if (secret.length < SECRET_LENGTH_MIN) continue;
     const json = JSON.stringify(secret).slice(1, -1);
     for (
       const form of [secret, json, JSON.stringify(json).slice(1, -1), encodeURIComponent(secret)]

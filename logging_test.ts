@@ -100,3 +100,7 @@ Deno.test("configureLogging() never lets a secret through", async () => {
 Deno.test("redact() knows a secret in an address", () => {
   strictEqual(redact("http://u:p%40ss@h", ["p@ss"]), "http://u:(hidden)@h");
 });
+
+Deno.test("redact() leaves a text alone where a secret is too short to be one", () => {
+  strictEqual(redact("a plain text", ["", "a", "tex"]), "a plain text");
+});

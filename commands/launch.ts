@@ -10,6 +10,7 @@
  */
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
+import { channelNeeds } from "../adapters/channels/channels.ts";
 import { sourceHosts } from "../adapters/sources/sources.ts";
 import { type Config, loadConfigFile, loadSettings } from "../config.ts";
 import { needsOf } from "../config/needs.ts";
@@ -46,12 +47,23 @@ const TARGETS: Readonly<Record<string, Target>> = {
     // Which files are read is said on the command line, which comes after the flags.
     needs: (all, config) => ({ ...all, net: serversOf(config), read: "all" }),
   },
+  notify: {
+    run: ["commands/notify.ts"],
+    dev: true,
+    needs({ env, read }, config) {
+      const { hosts, variables, files } = channelNeeds(config);
+      return { env: [...env, ...variables], net: hosts, read: [...read, ...files], write: [] };
+    },
+  },
   health: {
     run: ["commands/health.ts"],
     dev: true,
     needs: ({ env, read }, config) => ({ env, net: [addressOf(config)], read, write: [] }),
   },
 };
+
+/** No command but `notify` has to do with channels and their secrets. */
+const ROLES_OF_COMMANDS = ROLES.filter((role) => role !== "notifier");
 
 interface Target {
   run: readonly string[];
@@ -82,7 +94,7 @@ export function launchCommand(
     return quoted(["deno", "run", ...flags, ...permissions, ...run]);
   }
   // What a command looks at does not depend on the roles of the process that it stands beside.
-  const asked = run[0] === "main.ts" ? config : { ...config, roles: ROLES };
+  const asked = run[0] === "main.ts" ? config : { ...config, roles: ROLES_OF_COMMANDS };
   const permissions = permissionArguments(needs(permissionsOf(asked, configFile), config));
   return quoted(["deno", "run", ...flags, ...permissions, MEMORY_FLAG, ...run]);
 }

@@ -69,6 +69,26 @@ Deno.test("launchCommand() gives each part what it needs of that, and no more", 
   }
 });
 
+Deno.test("launchCommand() lets notify reach its channels, and no other command", () => {
+  const CHANNELS = JSON.stringify([
+    {
+      ...{ name: "mail", type: "smtp", host: "smtp.example", caFile: "/ca.pem" },
+      ...{ from: "a@b.example", to: ["c@b.example"], username: "me", password: { env: "MAIL" } },
+    },
+    { name: "hook", type: "webhook", url: "https://hooks.example/x", secret: { env: "HOOK" } },
+  ]);
+  const config = parseConfig({ SOURCES: "simulated", CHANNELS });
+  const of = (target: string) => flags(launchCommand(target, config, null));
+  strictEqual(of("notify")["--allow-net"], "smtp.example:587,hooks.example:443");
+  ok(of("notify")["--allow-env"]!.endsWith(",MAIL,HOOK"));
+  ok(of("notify")["--allow-read"]!.endsWith(",/ca.pem"));
+  strictEqual(of("notify")["--allow-write"], undefined);
+  for (const target of ["dev", "start", "sources", "topics", "import", "health"]) {
+    const command = launchCommand(target, config, null);
+    ok(!/smtp\.example|hooks\.example|MAIL|HOOK|ca\.pem/.test(command), command);
+  }
+});
+
 Deno.test("launchCommand() asks for no source's address where nothing is sampled", () => {
   const config = parseConfig({ ...CRYPTOWATCH, KAFKA_BROKERS: "k1:9092", ROLES: "aggregator" });
   strictEqual(flags(launchCommand("start", config, null))["--allow-net"], "127.0.0.1:8000,k1:9092");

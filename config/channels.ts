@@ -218,16 +218,20 @@ export function channelSecrets(channel: ChannelConfig): string[] {
     case "twilio":
       return [channel.authToken];
     case "webhook":
-      return [channel.secret ?? "", ...Object.values(channel.headers), queryOf(channel.url)];
+      return [channel.secret ?? "", ...headerSecrets(channel)];
     case "alertmanager":
-      return [...Object.values(channel.headers), queryOf(channel.url)];
+      return headerSecrets(channel);
     case "log":
       return [];
   }
 }
 
-function queryOf(url: string): string {
-  return URL.parse(url)?.search.slice(1) ?? "";
+/** Whole values, and what stands behind `Bearer`; of the address its query. */
+function headerSecrets({ headers, url }: WebhookConfig | AlertmanagerConfig): string[] {
+  const values = Object.values(headers);
+  const words = values.flatMap((value) => value.split(" ").slice(1));
+  const query = new URL(url).searchParams;
+  return [...values, ...words, new URL(url).search.slice(1), ...query.values()];
 }
 
 /** Fields that hold no secret; what else there is, known or not, may. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
+import { channelNeeds } from "../adapters/channels/channels.ts";
 import { sourceHosts } from "../adapters/sources/sources.ts";
 import type { Config } from "../config.ts";
 import { needsOf } from "./needs.ts";
@@ -46,6 +47,7 @@ export function permissionsOf(config: Config, configFile: string | null): Permis
   const read: (string | null)[] = [configFile, ...Object.values(kafka?.tls ?? {})];
   const servers = [...kafka?.brokers ?? []] as string[];
   const { database } = needs;
+  const channels = channelNeeds(roles.includes("notifier") ? config : { channels: [] });
   // What a thread of its own runs is read again from the program's own files.
   if (roles.includes("api") && database.kind === "sqlite") read.push(...READER_MODULES);
   if (config.databaseUrl !== null && needs.store !== null) {
@@ -59,9 +61,10 @@ export function permissionsOf(config: Config, configFile: string | null): Permis
       listen,
       ...(roles.includes("sampler") ? sourceHosts(config) : []),
       ...servers,
+      ...channels.hosts,
     ],
-    env: [...SETTING_NAMES, "CONFIG_FILE"],
-    read: [...files, ...read.filter((path) => path !== null)],
+    env: [...SETTING_NAMES, "CONFIG_FILE", ...channels.variables],
+    read: [...files, ...read.filter((path) => path !== null), ...channels.files],
     write: files,
   };
 }

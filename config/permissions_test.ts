@@ -24,6 +24,18 @@ async function probe(
 }
 
 const CRYPTOWATCH = { SOURCES: "cryptowatch", CRYPTOWATCH_URL: "http://127.0.0.1:9" };
+const MAIL = "127.0.0.1:2525";
+const CHANNELS = JSON.stringify([
+  { name: "log", type: "log" },
+  {
+    ...{ name: "mail", type: "smtp", host: "127.0.0.1", port: 2525, caFile: "AUTHORITY" },
+    ...{ from: "a@example.org", to: ["b@example.org"] },
+  },
+  {
+    ...{ name: "hook", type: "webhook", url: "http://127.0.0.1:9/hook" },
+    headers: { Authorization: { env: "CHANNEL_TOKEN" } },
+  },
+]);
 const KAFKA = { KAFKA_BROKERS: "127.0.0.1:19092" };
 const SERVER = "127.0.0.1:0";
 const BROKER = "127.0.0.1:19092";
@@ -36,8 +48,10 @@ interface Granted {
   net: readonly string[];
   folder: boolean;
   store: "write" | "read" | null;
-  /** The file with the database's authority. */
+  /** The file with the database's, or the mail server's, authority. */
   authority?: boolean;
+  /** The variable with a channel's secret. */
+  token?: boolean;
 }
 
 const GRANTED: readonly [string, Record<string, string>, Granted][] = [
@@ -70,6 +84,12 @@ const GRANTED: readonly [string, Record<string, string>, Granted][] = [
   ["an API of a database", { ROLES: "api", ...POSTGRES }, {
     ...{ net: [DATABASE], folder: false, store: null, authority: true },
   }],
+  ["a notifier", { ROLES: "notifier", ...KAFKA, CHANNELS, CHANNEL_TOKEN: "sesame" }, {
+    ...{ net: [BROKER, MAIL, SOURCE], folder: false, store: null, authority: true, token: true },
+  }],
+  ["others than the notifier", { ROLES: "aggregator", ...KAFKA, CHANNELS, CHANNEL_TOKEN: "x" }, {
+    ...{ net: [BROKER], folder: true, store: null },
+  }],
 ];
 
 for (const [name, settings, granted] of GRANTED) {
@@ -84,15 +104,17 @@ for (const [name, settings, granted] of GRANTED) {
         ...(settings.DATABASE_URL === "STORE" && { DATABASE_URL: `sqlite:${store}` }),
         ...(settings.DATABASE_URL?.includes("AUTHORITY") &&
           { DATABASE_URL: settings.DATABASE_URL.replace("AUTHORITY", authority) }),
+        ...(settings.CHANNELS !== undefined &&
+          { CHANNELS: settings.CHANNELS.replace("AUTHORITY", authority) }),
       };
-      const addresses = [SERVER, SOURCE, BROKER, DATABASE, "127.0.0.2:9"];
+      const addresses = [SERVER, SOURCE, BROKER, DATABASE, MAIL, "127.0.0.2:9"];
       const configFile = `${directory}/settings.json`;
       const [own, beside] = [`${DATA_DIR}/x`, `${directory}/data-not`];
       const outcomes = await probe(given, configFile, {
         read: [own, store, authority, configFile, beside, "/etc/passwd", "deno.json"],
         write: [own, store, authority, configFile, beside],
         net: addresses,
-        env: ["DATA_DIR", "SECRET_OF_ANOTHER", "HOME"],
+        env: ["DATA_DIR", "SECRET_OF_ANOTHER", "CHANNEL_TOKEN", "HOME"],
       });
       const outcome = (isGranted: boolean) => isGranted ? "permitted" : "refused";
       const net = [SERVER, ...granted.net];
@@ -110,7 +132,10 @@ for (const [name, settings, granted] of GRANTED) {
         net: Object.fromEntries(
           addresses.map((address) => [address, outcome(net.includes(address))]),
         ),
-        env: { DATA_DIR, SECRET_OF_ANOTHER: null, HOME: null },
+        env: {
+          ...{ DATA_DIR, SECRET_OF_ANOTHER: null, HOME: null },
+          CHANNEL_TOKEN: granted.token ? settings.CHANNEL_TOKEN! : null,
+        },
         ...{ run: "refused", ffi: "refused", sys: "refused" },
       });
     } finally {

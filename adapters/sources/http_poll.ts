@@ -9,6 +9,7 @@
 import pRetry from "p-retry";
 import type { Clock } from "../../ports/clock.ts";
 import { SourceError } from "../../ports/market_source.ts";
+import { retryAtOf } from "../retry_after.ts";
 
 /** Largest answer read, in bytes: 20,000 markets with their summaries are 5 MB. */
 const BODY_BYTES_MAX = 64 * 1024 * 1024;
@@ -137,7 +138,7 @@ async function getOnce(
   }
   const says = errorTextOf(json) ?? excerpt(text);
   const refused = status === 429 || status === 418;
-  const retryAtMs = retryAt(headers.get("retry-after"), clock.nowMs());
+  const retryAtMs = retryAtOf(headers.get("retry-after"), clock.nowMs());
   const error = new HttpError(
     `${nameOf(url)}: answered ${status}${says === "" ? "" : `: ${says}`}`,
     refused ? "refused" : "failed",
@@ -208,13 +209,6 @@ function unreachable(url: URL, what: string, cause: unknown): HttpError {
   // A permission that is missing now is missing on every try.
   error.retryable = !(cause instanceof Deno.errors.NotCapable);
   return error;
-}
-
-/** `Retry-After` in seconds or as a date, as ms since the epoch. */
-function retryAt(header: string | null, nowMs: number): number | null {
-  if (header === null) return null;
-  const atMs = /^\d+$/.test(header) ? nowMs + Number(header) * 1000 : Date.parse(header);
-  return Number.isFinite(atMs) ? atMs : null;
 }
 
 function errorTextOf(json: unknown): string | null {

@@ -1,0 +1,61 @@
+/**
+ * Who of several receivers has a digest already, so that a repeated attempt is for the others alone.
+ *
+ * It is remembered in memory: after a restart those who had it may get it again.
+ *
+ * @module
+ */
+import type { Delivery } from "../../ports/channel.ts";
+
+/** Digests remembered: those of some hours, and more than are under way at once. */
+const DIGEST_COUNT_MAX = 1000;
+
+/** How an attempt with one receiver ended. */
+export type Attempt =
+  | { outcome: "sent" }
+  | { outcome: "failed"; retryable: boolean; reason: string; retryAfterMs?: number };
+
+/** One channel's memory. */
+export class Receivers {
+  readonly #sent = new Map<string, Set<string>>();
+
+  /** Those of `all` who do not have the digest yet. */
+  missing(digestId: string, all: readonly string[]): string[] {
+    const sent = this.#sent.get(digestId);
+    return sent === undefined ? [...all] : all.filter((receiver) => !sent.has(receiver));
+  }
+
+  /** Remembers that somebody has it. */
+  add(digestId: string, receiver: string): void {
+    const sent = this.#sent.get(digestId) ?? new Set();
+    this.#sent.delete(digestId);
+    this.#sent.set(digestId, sent.add(receiver));
+    if (this.#sent.size > DIGEST_COUNT_MAX) {
+      this.#sent.delete(this.#sent.keys().next().value as string);
+    }
+  }
+
+  /**
+   * What the attempts come to, together with those before: it failed as long as anybody may still get
+   * it, or nobody has it.
+   */
+  delivery(digestId: string, all: readonly string[], failures: Map<string, Attempt>): Delivery {
+    const missing = this.missing(digestId, all);
+    const had = all.filter((receiver) => !missing.includes(receiver));
+    const failed = missing.flatMap((receiver) => {
+      const attempt = failures.get(receiver);
+      return attempt?.outcome === "failed" ? [{ receiver, ...attempt }] : [];
+    });
+    const isToCome = failed.filter(({ retryable }) => retryable);
+    const notTo = failed.map(({ receiver, reason }) => `${receiver} (${reason})`).join(", ");
+    if (had.length > 0 && isToCome.length === 0) {
+      return { outcome: "sent", to: had.join(", ") + (notTo && `; not to ${notTo}`) };
+    }
+    const waitsMs = isToCome.flatMap(({ retryAfterMs }) => retryAfterMs ?? []);
+    return {
+      ...{ outcome: "failed", retryable: isToCome.length > 0 },
+      reason: `not to ${notTo}${had.length > 0 ? `; sent to ${had.join(", ")}` : ""}`,
+      ...(waitsMs.length > 0 && { retryAfterMs: Math.max(...waitsMs) }),
+    };
+  }
+}
