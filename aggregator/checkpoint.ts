@@ -4,8 +4,7 @@
  *
  * @module
  */
-import type { LogRecord } from "../ports/topic_log.ts";
-import { murmur2OfBytes } from "../stats/murmur2.ts";
+import type { Fingerprint } from "../roles/position_check.ts";
 
 /** The newest form of {@link Checkpoint} that this program knows. */
 export const CHECKPOINT_VERSION = 1;
@@ -36,18 +35,6 @@ export interface Checkpoint {
   restoreFrom: number;
   /** The offset of the last record this partition sent to `statistics`; −1 before the first. */
   statisticsThrough: number;
-}
-
-/** Tells one record from another that took its place. */
-export interface Fingerprint {
-  offset: number;
-  hash: string;
-}
-
-/** The fingerprint of a record. */
-export function fingerprintOf(record: LogRecord): Fingerprint {
-  const hash = `${record.appendMs}:${murmur2OfBytes(record.value ?? new Uint8Array())}`;
-  return { offset: record.offset, hash };
 }
 
 /** Writes the commit's metadata: at most 4 kB, since every part is bounded. */

@@ -5,20 +5,14 @@
  *
  * @module
  */
-import type { Claim, FetchedBatch } from "../ports/topic_log.ts";
-import { OffsetOutOfRangeError } from "../ports/topic_log.ts";
+import type { Claim, OffsetOutOfRangeError } from "../ports/topic_log.ts";
 import type { PartitionWindows } from "../ports/window_store.ts";
-import { recreated, StopPartitionError } from "../roles/partition_task.ts";
+import { StopPartitionError } from "../roles/partition_task.ts";
+import { checkPlace, outOfRange } from "../roles/position_check.ts";
 import { TOPICS } from "../topology.ts";
-import {
-  type Checkpoint,
-  decodeCheckpoint,
-  decodeFirstPlaces,
-  fingerprintOf,
-} from "./checkpoint.ts";
+import { type Checkpoint, decodeCheckpoint, decodeFirstPlaces } from "./checkpoint.ts";
 import { type FoldConfig, Partition } from "./partition.ts";
 import { type ClaimingDeps, dropPlacesOver, isKept, restore } from "./restoring.ts";
-import { RESTORE_WAIT_MS } from "./statistics_tail.ts";
 import { deleteWindows } from "./writing.ts";
 
 /** Makes the partition's state as of the committed checkpoint. */
@@ -78,59 +72,33 @@ function take(partition: Partition, committed: Checkpoint, offset: number): void
   partition.fingerprint = committed.fingerprint;
 }
 
+/** What an operator is told of a log that is another than the one counted. */
+const WORDS = {
+  done: "counted",
+  startOver:
+    "To start over, delete the topics samples and statistics, the group's offsets and the data directory",
+};
+
 /** Rule 7: the committed offset must lie in the log, after the very record it was committed after. */
 async function checkPosition(partition: Partition, deps: ClaimingDeps): Promise<void> {
-  const { fingerprint, config } = partition;
-  const from = fingerprint?.offset ?? partition.nextOffset;
-  let batch: FetchedBatch;
-  try {
-    batch = await deps.log.fetch(TOPICS.samples, config.partition, from, {
-      byteCountMax: 1,
-      waitMaxMs: fingerprint === null ? 0 : RESTORE_WAIT_MS,
-      signal: deps.signal,
-    });
-  } catch (error) {
-    if (!(error instanceof OffsetOutOfRangeError)) throw error;
-    if (partition.nextOffset > error.endOffset) throw replaced(partition, error.endOffset);
-    skipLost(partition, error.startOffset, deps.skipLost);
-    return;
-  }
-  if (fingerprint === null || deps.signal.aborted) return;
-  const before = batch.records[0];
-  if (before === undefined) {
-    // A broker that has just begun to lead may not know yet how far the log is committed.
-    throw new Error(
-      `the record at offset ${from} of ${TOPICS.samples} does not come; waiting for it. Was the topic deleted and made again? ${START_OVER}`,
-    );
-  }
-  if (before.offset !== from || fingerprintOf(before).hash !== fingerprint.hash) {
-    throw new StopPartitionError(
-      `the record at offset ${from} of ${TOPICS.samples} is not the one that was counted: was the topic deleted and made again? ${START_OVER}`,
-    );
-  }
+  const { fingerprint, config, nextOffset: offset } = partition;
+  const place = { topic: TOPICS.samples, partition: config.partition, offset, fingerprint };
+  goOnAt(partition, await checkPlace(place, WORDS, deps));
 }
 
-/** What an operator can do about a log that is another than the one counted. */
-const START_OVER =
-  "To start over, delete the topics samples and statistics, the group's offsets and the data directory";
-
-/** The log is not the one that was counted. */
-export function replaced({ nextOffset: offset }: Partition, endOffset: number): StopPartitionError {
-  return recreated({ topic: TOPICS.samples, offset, endOffset }, START_OVER);
+/** Goes on where the log begins, if samples before it may be lost. */
+export function skipLost(
+  partition: Partition,
+  { startOffset, endOffset }: OffsetOutOfRangeError,
+  allowed: boolean,
+): void {
+  const place = { topic: TOPICS.samples, offset: partition.nextOffset, startOffset, endOffset };
+  goOnAt(partition, outOfRange(place, WORDS, allowed));
 }
 
-/** Samples were deleted before they were read. */
-export function skipLost(partition: Partition, startOffset: number, allowed: boolean): void {
-  const lost = startOffset - partition.nextOffset;
-  // The record before the offset may be gone although nothing unread is.
-  if (lost <= 0) return;
-  if (!allowed) {
-    throw new StopPartitionError(
-      `${lost} samples from offset ${partition.nextOffset} of ${TOPICS.samples} were deleted before they were counted; SKIP_LOST=yes goes on without them`,
-    );
-  }
-  partition.counters.lost += lost;
-  partition.nextOffset = startOffset;
+function goOnAt(partition: Partition, offset: number): void {
+  partition.counters.lost += offset - partition.nextOffset;
+  partition.nextOffset = offset;
 }
 
 async function loadFromDisk(

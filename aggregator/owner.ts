@@ -15,7 +15,7 @@ import {
 } from "../ports/topic_log.ts";
 import type { PartitionWindows, WindowStore } from "../ports/window_store.ts";
 import { TOPICS } from "../topology.ts";
-import { openPartition, replaced, skipLost } from "./claiming.ts";
+import { openPartition, skipLost } from "./claiming.ts";
 import type { FoldConfig, Partition } from "./partition.ts";
 import type { Restores } from "./restores.ts";
 import type { Rules } from "./rules.ts";
@@ -141,11 +141,10 @@ class Owner {
       });
     } catch (error) {
       if (!(error instanceof OffsetOutOfRangeError)) throw error;
-      if (error.offset > error.endOffset) throw replaced(partition, error.endOffset);
       // A new deployment begins where the log does.
       const isNew = partition.committedOffset < 0 && partition.nextOffset === 0;
       if (isNew) partition.nextOffset = error.startOffset;
-      else skipLost(partition, error.startOffset, config.skipLost);
+      else skipLost(partition, error, config.skipLost);
       return null;
     }
   }

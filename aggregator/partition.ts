@@ -16,7 +16,8 @@ import {
   type WindowState,
 } from "../stats/window.ts";
 import { partitionOf } from "../topology.ts";
-import { type Counters, type Fingerprint, fingerprintOf, type FirstPlaces } from "./checkpoint.ts";
+import { type Fingerprint, fingerprintOf } from "../roles/position_check.ts";
+import type { Counters, FirstPlaces } from "./checkpoint.ts";
 import type { Rules, WindowTimes } from "./rules.ts";
 import { WindowCache } from "./window_cache.ts";
 

@@ -12,16 +12,18 @@ import { NewerSchemaError } from "../adapters/codecs/schema_version.ts";
 import { decodeStatistics } from "../adapters/codecs/statistics_codec.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { LogRecord, TopicLog } from "../ports/topic_log.ts";
-import type { PartitionRow, PartitionWindows } from "../ports/window_store.ts";
+import type { PartitionRow } from "../ports/partition_state.ts";
+import type { PartitionWindows } from "../ports/window_store.ts";
 import { StopPartitionError } from "../roles/partition_task.ts";
+import { putAll } from "../roles/saved_state.ts";
+import { topicTail } from "../roles/topic_tail.ts";
 import { marketOfWindow, type WindowState } from "../stats/window.ts";
-import { windowKeyOf } from "../topology.ts";
+import { TOPICS, windowKeyOf } from "../topology.ts";
 import { type Checkpoint, encodeFirstPlaces } from "./checkpoint.ts";
 import type { Partition } from "./partition.ts";
 import type { Restores } from "./restores.ts";
 import type { Rules } from "./rules.ts";
-import { statisticsTail } from "./statistics_tail.ts";
-import { byPlace, deleteWindows, putWindows } from "./writing.ts";
+import { byPlace, deleteWindows } from "./writing.ts";
 
 const logger = getLogger(["data-tracker", "aggregator"]);
 
@@ -70,8 +72,14 @@ export async function restore(
   if (!deps.signal.aborted) partition.save(save(tail));
 
   async function readTail(tail: Tail): Promise<Tail> {
+    const range = {
+      topic: TOPICS.statistics,
+      partition: partition.config.partition,
+      from: committed?.restoreFrom ?? 0,
+      through: committed?.statisticsThrough ?? null,
+    };
     try {
-      for await (const records of statisticsTail(partition, committed, deps)) {
+      for await (const records of topicTail(range, deps)) {
         await tail.add(records);
       }
       await tail.flush();
@@ -199,7 +207,7 @@ class Tail {
   write(): Promise<void> {
     const windows = this.#unwritten.sort(byPlace);
     this.#unwritten = [];
-    this.#writing = putWindows(this.shelf, windows, this.torn, this.torn);
+    this.#writing = putAll(this.shelf, windows, this.torn, this.torn);
     this.#writing.catch(() => {}); // Told to whoever awaits it.
     return this.#writing;
   }

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { PartitionRow } from "../ports/window_store.ts";
+import type { PartitionRow } from "../ports/partition_state.ts";
+import { isOfCheckpoint } from "../roles/saved_state.ts";
 import type { Checkpoint, FirstPlaces } from "./checkpoint.ts";
 
 /** Lengths of time that decide a window's states, in ms. */
@@ -17,10 +18,8 @@ export interface WindowTimes {
 /** The protocol's pure rules. */
 export const RULES = {
   /** Rule 4: the disk is used only where it is exactly the committed checkpoint. */
-  trustsDisk(row: PartitionRow | null, committed: Checkpoint | null): boolean {
-    return row !== null && committed !== null && !row.torn &&
-      row.checkpointId === committed.checkpointId;
-  },
+  trustsDisk: (row: PartitionRow | null, committed: Checkpoint | null): boolean =>
+    isOfCheckpoint(row, committed),
 
   /** Rules 5 and 8: sealed follows from stream time alone. */
   isSealed(endMs: number, streamMs: number | null, times: WindowTimes): boolean {

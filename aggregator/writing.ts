@@ -9,9 +9,10 @@
  */
 import { encodeStatistics } from "../adapters/codecs/statistics_codec.ts";
 import type { Claim, NewRecord } from "../ports/topic_log.ts";
-import type { PartitionRow, PartitionWindows, WindowKey } from "../ports/window_store.ts";
+import type { PartitionWindows, WindowKey } from "../ports/window_store.ts";
 import { marketOfWindow, type WindowState } from "../stats/window.ts";
 import { setAside } from "../roles/rejected.ts";
+import { deleteAll, putAll } from "../roles/saved_state.ts";
 import { TOPICS, windowKeyOf } from "../topology.ts";
 import {
   type Checkpoint,
@@ -128,22 +129,7 @@ async function saveWindows(
   places: FirstPlaces,
 ): Promise<void> {
   const whole = { torn: false, checkpointId, state: encodeFirstPlaces(places) };
-  await putWindows(shelf, windows, { ...whole, torn: true }, whole);
-}
-
-/** Writes windows between two rows, in atomics of as many windows as one takes. */
-export async function putWindows(
-  shelf: PartitionWindows,
-  windows: readonly WindowState[],
-  torn: PartitionRow,
-  whole: PartitionRow,
-): Promise<void> {
-  for (let i = 0; i === 0 || i < windows.length; i += shelf.writeCountMax) {
-    const isLast = i + shelf.writeCountMax >= windows.length;
-    const put = windows.slice(i, i + shelf.writeCountMax);
-    if (isLast) await shelf.write({ row: whole, put });
-    else await shelf.write(i === 0 ? { row: torn, put } : { put });
-  }
+  await putAll(shelf, windows, { ...whole, torn: true }, whole);
 }
 
 /** The places that a later owner needs: not those of window starts that are over. */
@@ -204,11 +190,6 @@ export async function deleteWindows(
   shelf: PartitionWindows,
   windows: readonly WindowState[],
 ): Promise<void> {
-  for (let i = 0; i < windows.length; i += shelf.writeCountMax) {
-    const keys: WindowKey[] = windows.slice(i, i + shelf.writeCountMax).map((window) => ({
-      market: marketOfWindow(window),
-      startMs: window.startMs,
-    }));
-    await shelf.write({ delete: keys });
-  }
+  const keys = windows.map((w): WindowKey => ({ market: marketOfWindow(w), startMs: w.startMs }));
+  await deleteAll(shelf, keys);
 }

@@ -9,7 +9,7 @@
 import { fileURLToPath } from "node:url";
 
 /** Where nothing may be named that ports/ has a port for. */
-const PURE = /^(stats|ports|aggregator|sampler|writer|notifier)\/|^topology\.ts$/;
+const PURE = /^(stats|ports|roles|sampler|aggregator|writer|monitor|notifier)\/|^topology\.ts$/;
 
 /** Not a part of the program. */
 const TEST = /_test\.ts$|^(tests|bench)\//;

@@ -55,9 +55,13 @@ export function matchesFilters(
 ): boolean {
   return MARKET_FILTER_NAMES.every((name) => {
     const [patterns, id] = [filters[name], market[name]];
-    return patterns === undefined ||
-      (id !== null && patterns.some((pattern) => matchesPattern(pattern, id)));
+    return patterns === undefined || (id !== null && matchesPatterns(patterns, id));
   });
+}
+
+/** Whether an id matches any of the patterns. */
+export function matchesPatterns(patterns: readonly string[], id: string): boolean {
+  return patterns.some((pattern) => matchesPattern(pattern, id));
 }
 
 /**

@@ -18,7 +18,7 @@ import {
   type OffsetOutOfRangeError,
   type TopicLog,
 } from "../ports/topic_log.ts";
-import { ClaimLostError } from "../ports/window_store.ts";
+import { ClaimLostError } from "../ports/partition_state.ts";
 import { aborted } from "../signals.ts";
 
 /** First wait after a failure, in ms: a hiccup is over by then. */

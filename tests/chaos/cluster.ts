@@ -169,8 +169,14 @@ export class Cluster implements AsyncDisposable {
     const kill = new AbortController();
     const killed = clock.sleep(STOP_MAX_MS, kill.signal).then(() => {
       if (kill.signal.aborted) return;
+      try {
+        process.kill("SIGKILL");
+      } catch (error) {
+        // It has ended already, and it is this process that was too busy to hear of it.
+        if (error instanceof TypeError) return;
+        throw error;
+      }
       this.problems.push(`${name} did not stop within ${STOP_MAX_MS} ms`);
-      process.kill("SIGKILL");
     });
     const { code } = await process.status;
     kill.abort();

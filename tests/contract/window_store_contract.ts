@@ -4,12 +4,8 @@
  * @module
  */
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert";
-import {
-  ClaimLostError,
-  type PartitionWindows,
-  type WindowKey,
-  type WindowStore,
-} from "../../ports/window_store.ts";
+import { ClaimLostError } from "../../ports/partition_state.ts";
+import type { PartitionWindows, WindowKey, WindowStore } from "../../ports/window_store.ts";
 import { TickSet } from "../../stats/tick_set.ts";
 import { marketOfWindow, openWindow, type WindowState } from "../../stats/window.ts";
 

@@ -1,6 +1,6 @@
 /**
- * The tail of a partition's `statistics`: from the first record that a kept window may need through
- * the last that was committed.
+ * The tail of a partition that a new owner reads back: from the first record that what is kept may
+ * need through the last that the committed checkpoint knew of.
  *
  * @module
  */
@@ -10,10 +10,7 @@ import {
   OffsetOutOfRangeError,
   type TopicLog,
 } from "../ports/topic_log.ts";
-import { StopPartitionError } from "../roles/partition_task.ts";
-import { TOPICS } from "../topology.ts";
-import type { Checkpoint } from "./checkpoint.ts";
-import type { Partition } from "./partition.ts";
+import { StopPartitionError } from "./partition_task.ts";
 
 /** One fetch of a restore, in bytes: some 8,000 windows. */
 const RESTORE_BYTES = 4 * 1024 * 1024;
@@ -30,47 +27,54 @@ export interface TailDeps {
   skipLost: boolean;
 }
 
+/** Which records. */
+export interface TailRange {
+  topic: string;
+  partition: number;
+  from: number;
+  /** The last one's offset; `null`: whatever there is, to the topic's end. */
+  through: number | null;
+}
+
 /**
  * Its records, in order. Ends early where `signal` aborts.
  *
- * @param committed `null`: from the topic's start to its end.
  * @throws {StopPartitionError} Where they are not all there.
  */
-export async function* statisticsTail(
-  partition: Partition,
-  committed: Checkpoint | null,
+export async function* topicTail(
+  range: TailRange,
   { log, signal, skipLost }: TailDeps,
 ): AsyncGenerator<readonly LogRecord[]> {
-  const through = committed?.statisticsThrough ?? Infinity;
-  let offset = committed?.restoreFrom ?? 0;
+  const through = range.through ?? Infinity;
+  let offset = range.from;
   let emptyCount = 0;
   while (offset <= through && !signal.aborted) {
     let batch: FetchedBatch;
     try {
-      batch = await log.fetch(TOPICS.statistics, partition.config.partition, offset, {
+      batch = await log.fetch(range.topic, range.partition, offset, {
         byteCountMax: RESTORE_BYTES,
-        waitMaxMs: committed === null ? 0 : RESTORE_WAIT_MS,
+        waitMaxMs: range.through === null ? 0 : RESTORE_WAIT_MS,
         signal,
       });
     } catch (error) {
       if (!(error instanceof OffsetOutOfRangeError)) throw error;
-      if (offset < error.startOffset && (committed === null || skipLost)) {
+      if (offset < error.startOffset && (range.through === null || skipLost)) {
         offset = error.startOffset;
         continue;
       }
-      throw unreachable(offset, through, error);
+      throw unreachable(range, offset, error);
     }
     yield batch.records.filter((record) => record.offset <= through);
     emptyCount = batch.nextOffset > offset ? 0 : emptyCount + 1;
     offset = batch.nextOffset;
-    if (committed === null && offset >= batch.endOffset) return;
-    if (emptyCount > RESTORE_EMPTY_MAX) throw unreachable(offset, through);
+    if (range.through === null && offset >= batch.endOffset) return;
+    if (emptyCount > RESTORE_EMPTY_MAX) throw unreachable(range, offset);
   }
 }
 
-function unreachable(offset: number, through: number, cause?: unknown): StopPartitionError {
+function unreachable(range: TailRange, offset: number, cause?: unknown): StopPartitionError {
   return new StopPartitionError(
-    `the windows up to offset ${through} of ${TOPICS.statistics} cannot be read back from offset ${offset}: was the topic deleted, made again or cut short? SKIP_LOST=yes goes on with what is left`,
+    `what was known up to offset ${range.through} of ${range.topic} cannot be read back from offset ${offset}: was the topic deleted, made again or cut short? SKIP_LOST=yes goes on with what is left`,
     { cause },
   );
 }

@@ -1,0 +1,188 @@
+/**
+ * The topics of a partition as one stream, in the order in which the log took their records: what is
+ * read after a pause comes as it would have come live.
+ *
+ * A record is given out when no other topic can still bring one that is older: each has one waiting,
+ * or was seen to be at its end after the record was fetched.
+ *
+ * @module
+ */
+import {
+  type FetchedBatch,
+  type LogRecord,
+  OffsetOutOfRangeError,
+  type TopicLog,
+} from "../ports/topic_log.ts";
+
+/** One fetch, in bytes: some 5,000 samples. */
+const FETCH_BYTES = 1024 * 1024;
+/** What is held of a topic that is read ahead, in bytes of keys and values, or little more. */
+const AHEAD_BYTES_MAX = 8 * 1024 * 1024;
+
+/** What inputs are read by. */
+export interface InputDeps {
+  log: Pick<TopicLog, "fetch">;
+  partition: number;
+  /** Where to go on where a topic does not have the offset that is next. @throws Where it must not. */
+  outOfRange(error: OffsetOutOfRangeError, offset: number): number;
+}
+
+/** Of one fetch. */
+interface FetchTimes {
+  begunAt: number;
+  cameAt: number;
+  /** It was ended by its signal: it says nothing of the end. */
+  isCut: boolean;
+}
+
+/** One topic. */
+class Input {
+  waiting: LogRecord[] = [];
+  /** How many of {@link waiting} were given out. */
+  takenCount = 0;
+  byteCount = 0;
+  /** Where the next fetch goes on. */
+  fetchOffset: number;
+  /** The place after the last record given out, and after whatever lies between it and the next. */
+  nextOffset: number;
+  endOffset = 0;
+  /** When the records waiting had come, and when the last fetch that saw the end was begun; counted, not timed. */
+  broughtAt = -1;
+  endSeenAt = -1;
+
+  constructor(readonly topic: string, offset: number) {
+    this.fetchOffset = offset;
+    this.nextOffset = offset;
+  }
+
+  get head(): LogRecord | undefined {
+    return this.waiting[this.takenCount];
+  }
+
+  get isAtEnd(): boolean {
+    return this.endSeenAt >= 0;
+  }
+
+  put(batch: FetchedBatch, { begunAt, cameAt, isCut }: FetchTimes): void {
+    if (this.head === undefined) {
+      this.waiting = [];
+      this.takenCount = 0;
+      this.byteCount = 0;
+    }
+    for (const record of batch.records) {
+      this.waiting.push(record);
+      this.byteCount += (record.value?.length ?? 0) + 100;
+    }
+    this.fetchOffset = Math.max(this.fetchOffset, batch.nextOffset);
+    this.endOffset = batch.endOffset;
+    if (this.head === undefined) this.nextOffset = this.fetchOffset;
+    if (batch.records.length > 0) this.broughtAt = cameAt;
+    this.endSeenAt = !isCut && this.fetchOffset >= this.endOffset ? begunAt : -1;
+  }
+
+  take(): LogRecord {
+    const record = this.waiting[this.takenCount++]!;
+    this.nextOffset = this.head === undefined ? this.fetchOffset : record.offset + 1;
+    return record;
+  }
+}
+
+/** The topics' records, one after the other. */
+export class Inputs {
+  readonly #inputs: readonly Input[];
+  #eventCount = 0;
+
+  /**
+   * @param offsets Per topic: where to begin. Of records that the log took in the same millisecond,
+   * those of earlier topics come first.
+   */
+  constructor(offsets: ReadonlyMap<string, number>, private readonly deps: InputDeps) {
+    this.#inputs = Array.from(offsets, ([topic, offset]) => new Input(topic, offset));
+  }
+
+  /** Per topic, the next offset to read after what was given out. */
+  get offsets(): Record<string, number> {
+    return Object.fromEntries(this.#inputs.map(({ topic, nextOffset }) => [topic, nextOffset]));
+  }
+
+  /** Per topic, how many offsets lie between what was given out and the end as it was seen last. */
+  get lags(): Record<string, number> {
+    return Object.fromEntries(
+      this.#inputs.map((i) => [i.topic, Math.max(0, i.endOffset - i.nextOffset)]),
+    );
+  }
+
+  /** The next record in the log's order; `null`: more must be fetched first. */
+  next(): { topic: string; record: LogRecord } | null {
+    let first: Input | null = null;
+    for (const input of this.#inputs) {
+      const { head } = input;
+      if (head !== undefined && (first === null || head.appendMs < first.head!.appendMs)) {
+        first = input;
+      }
+    }
+    if (first === null) return null;
+    for (const other of this.#inputs) {
+      if (other.head === undefined && other.endSeenAt < first.broughtAt) return null;
+    }
+    return { topic: first.topic, record: first.take() };
+  }
+
+  /**
+   * Fetches what is missing; where nothing is there at all, waits for it.
+   *
+   * @returns Whether every topic was seen at its end, and nothing waits.
+   */
+  async fill(waitMaxMs: number, signal: AbortSignal): Promise<boolean> {
+    const some = this.#inputs.some(({ head }) => head !== undefined);
+    const wanting = this.#inputs.filter(({ head }) => head === undefined);
+    if (some) {
+      for (const input of wanting) await this.#fetch(input, 0, signal);
+      return false;
+    }
+    const found = new AbortController();
+    const either = AbortSignal.any([signal, found.signal]);
+    await Promise.all(wanting.map(async (input) => {
+      await this.#fetch(input, waitMaxMs, either);
+      if (input.head !== undefined) found.abort();
+    }));
+    if (this.#inputs.some(({ head }) => head !== undefined)) return false;
+    return !signal.aborted && this.#inputs.every(({ isAtEnd }) => isAtEnd);
+  }
+
+  /** Reads a topic ahead, until a record that the log took later than that waits, or its end is seen. */
+  async readAhead(topic: string, throughMs: number, signal: AbortSignal): Promise<void> {
+    const input = this.#inputs.find((input) => input.topic === topic)!;
+    const isEnough = () =>
+      input.isAtEnd || input.byteCount >= AHEAD_BYTES_MAX ||
+      (input.waiting.at(-1)?.appendMs ?? 0) > throughMs;
+    for (let before = -1; !isEnough() && input.fetchOffset > before && !signal.aborted;) {
+      before = input.fetchOffset;
+      await this.#fetch(input, 0, signal);
+    }
+  }
+
+  /** The records of a topic that wait. */
+  *waiting(topic: string): Iterable<LogRecord> {
+    const { waiting, takenCount } = this.#inputs.find((input) => input.topic === topic)!;
+    for (let i = takenCount; i < waiting.length; i++) yield waiting[i]!;
+  }
+
+  async #fetch(input: Input, waitMaxMs: number, signal: AbortSignal): Promise<void> {
+    const { log, partition, outOfRange } = this.deps;
+    const begunAt = this.#eventCount++;
+    try {
+      const batch = await log.fetch(input.topic, partition, input.fetchOffset, {
+        byteCountMax: FETCH_BYTES,
+        waitMaxMs,
+        signal,
+      });
+      const isCut = signal.aborted && batch.records.length === 0;
+      input.put(batch, { begunAt, cameAt: this.#eventCount++, isCut });
+    } catch (error) {
+      if (!(error instanceof OffsetOutOfRangeError)) throw error;
+      input.fetchOffset = outOfRange(error, input.fetchOffset);
+      if (input.head === undefined) input.nextOffset = input.fetchOffset;
+    }
+  }
+}

@@ -1,0 +1,317 @@
+/**
+ * One partition of the monitor, from its claim until it is taken away.
+ *
+ * In: `samples`, `statistics`, and `polls` in the one partition it has. Out: `notifications`, with the
+ * group's positions in one transaction. Safe to run twice: a second owner fences the first before it
+ * reads anything, and state on disk is trusted only where it is the committed checkpoint's.
+ *
+ * @module
+ */
+import { encodeNotification } from "../adapters/codecs/notification_codec.ts";
+import { NewerSchemaError } from "../adapters/codecs/schema_version.ts";
+import type { Clock, Random } from "../ports/clock.ts";
+import type { PartitionState, PartitionStateStore } from "../ports/partition_state.ts";
+import type {
+  Claim,
+  LogRecord,
+  NewRecord,
+  OffsetOutOfRangeError,
+  TopicLog,
+} from "../ports/topic_log.ts";
+import { StopPartitionError } from "../roles/partition_task.ts";
+import { type Fingerprint, fingerprintOf, outOfRange } from "../roles/position_check.ts";
+import { deleteAll, putAll } from "../roles/saved_state.ts";
+import { TOPICS } from "../topology.ts";
+import {
+  encodeMonitorCheckpoint,
+  encodePlaces,
+  leastPlace,
+  type MonitorCheckpoint,
+  type MonitorPlaces,
+  startMsOf,
+  takePlace,
+} from "./checkpoint.ts";
+import { openMonitorPartition, WORDS } from "./claiming.ts";
+import { Inputs } from "./inputs.ts";
+import type { MonitorPartition, WatchConfig } from "./partition.ts";
+import { type Watched, watchedKeyOf } from "./watched.ts";
+
+/** How long a wait for records takes at most, in ms: silences are looked for this often. */
+const WAIT_MS = 1000;
+/** Found notifications that make a checkpoint due: what one transaction carries at most. */
+const FOUND_MAX = 5_000;
+/** How far behind the present the wall clock may say that nothing came, in ms: records under way are older than this. */
+const CLOCK_SLACK_MS = 2_000;
+/** Offsets missing between two records of a topic that was not compacted there: a transaction's mark has one. */
+const GAP_OF_TRANSACTIONS = 1;
+
+/** How an owner works. */
+export interface MonitorOwnerConfig extends WatchConfig {
+  partition: number;
+  partitionCount: number;
+  flushIntervalMs: number;
+  /** How far ahead of the samples statistics are read where many wait, in ms of the log's time: so long a window may be published again. */
+  aheadMs: number;
+}
+
+/** What an owner works with. */
+export interface MonitorOwnerDeps {
+  log: Pick<TopicLog, "fetch">;
+  states: PartitionStateStore<Watched, string>;
+  clock: Clock;
+  random: Random;
+  /** Told after every round and checkpoint. */
+  observe(partition: number, state: MonitorPartition, event: MonitorEvent): void;
+}
+
+/** What happened, for metrics and logs. */
+export type MonitorEvent =
+  | { kind: "claimed"; durationMs: number; restored: boolean }
+  | { kind: "read"; lags: Readonly<Record<string, number>> }
+  | { kind: "checkpointed"; durationMs: number };
+
+/** What is known at a claim. */
+export interface OpenedPartition {
+  state: MonitorPartition;
+  places: MonitorPlaces;
+  /** Per topic, where to go on. */
+  offsets: Map<string, number>;
+  fingerprints: Record<string, Fingerprint>;
+  notificationsThrough: number;
+  /** Whether this is a first start, or nothing of the disk could be used. */
+  restored: boolean;
+}
+
+/** Owns the claimed partition until `signal` aborts; rejects on any doubt, for the caller to claim again. */
+export async function ownMonitorPartition(
+  claim: Claim,
+  signal: AbortSignal,
+  progress: () => void,
+  config: MonitorOwnerConfig,
+  deps: MonitorOwnerDeps,
+): Promise<void> {
+  const startedMs = deps.clock.nowMs();
+  const shelf = await deps.states.claim(config.partition);
+  let owner: Owner | null = null;
+  const lookAhead = (key: string) => owner?.recordAhead(key) ?? null;
+  const opened = await openMonitorPartition(claim, shelf, config, { ...deps, signal, lookAhead });
+  if (signal.aborted) return;
+  owner = new Owner(opened, shelf, claim, config, deps);
+  const { restored, state } = opened;
+  const durationMs = deps.clock.nowMs() - startedMs;
+  deps.observe(config.partition, state, { kind: "claimed", durationMs, restored });
+  progress();
+  try {
+    while (!signal.aborted) {
+      await owner.step(signal);
+      progress();
+    }
+  } catch (error) {
+    if (error instanceof NewerSchemaError) throw new StopPartitionError(error.message);
+    throw error;
+  }
+  await owner.finish();
+}
+
+class Owner {
+  readonly #state: MonitorPartition;
+  readonly #places: MonitorPlaces;
+  readonly #fingerprints: Record<string, Fingerprint>;
+  readonly #inputs: Inputs;
+  #notificationsThrough: number;
+  #checkpointedMs: number;
+  #hasRead = false;
+  /** By key, the first record of `statistics` that waits. */
+  #ahead: Map<string, LogRecord> | null = null;
+
+  constructor(
+    { state, places, offsets, fingerprints, notificationsThrough }: OpenedPartition,
+    private readonly shelf: PartitionState<Watched, string>,
+    private readonly claim: Claim,
+    private readonly config: MonitorOwnerConfig,
+    private readonly deps: MonitorOwnerDeps,
+  ) {
+    this.#state = state;
+    this.#places = places;
+    this.#fingerprints = fingerprints;
+    this.#notificationsThrough = notificationsThrough;
+    this.#checkpointedMs = deps.clock.nowMs();
+    const isNew = new Set(
+      [...offsets].filter(([, offset]) => offset === 0).map(([topic]) => topic),
+    );
+    this.#inputs = new Inputs(offsets, {
+      log: deps.log,
+      partition: config.partition,
+      outOfRange: (error, offset) =>
+        // A new deployment begins where the log does.
+        isNew.delete(error.topic) && offset === 0 ? error.startOffset : this.#skip(error, offset),
+    });
+  }
+
+  /** A price that was deleted by its age can alarm nobody any more: on without it, and say so. */
+  #skip({ topic, startOffset, endOffset }: OffsetOutOfRangeError, offset: number): number {
+    const next = outOfRange({ topic, startOffset, endOffset, offset }, WORDS, true);
+    this.#state.passLost(next - offset);
+    return next;
+  }
+
+  /** The first record of `statistics` with this key that was fetched and not folded yet. */
+  recordAhead(key: string): LogRecord | null {
+    return this.#ahead?.get(key) ?? null;
+  }
+
+  /** One round: what is there is read in order, and published if it is worth telling, or time. */
+  async step(signal: AbortSignal): Promise<void> {
+    const { clock } = this.deps;
+    const beganMs = clock.nowMs();
+    const isCaughtUp = await this.#inputs.fill(this.#waitMaxMs(beganMs), signal);
+    if (signal.aborted) return;
+    await this.#lookAhead(signal);
+    this.#fold();
+    this.#ahead = null;
+    if (isCaughtUp) this.#state.advance(beganMs - CLOCK_SLACK_MS);
+    this.deps.observe(this.config.partition, this.#state, {
+      kind: "read",
+      lags: this.#inputs.lags,
+    });
+    const isDue = clock.nowMs() - this.#checkpointedMs >= this.config.flushIntervalMs;
+    if (this.#state.found.length > 0 || (isDue && this.#hasRead)) await this.#checkpoint();
+  }
+
+  /** The last checkpoint before the partition is left. */
+  async finish(): Promise<void> {
+    if (this.#hasRead || this.#state.found.length > 0) await this.#checkpoint();
+  }
+
+  #waitMaxMs(nowMs: number): number {
+    if (!this.#hasRead) return WAIT_MS;
+    return Math.max(
+      0,
+      Math.min(WAIT_MS, this.#checkpointedMs + this.config.flushIntervalMs - nowMs),
+    );
+  }
+
+  /**
+   * Where samples wait, their hours' statistics may stand further on than they did, because compaction
+   * keeps the last of each alone; and only where it has been may they be taken from there.
+   */
+  async #lookAhead(signal: AbortSignal): Promise<void> {
+    let newestMs: number | null = null;
+    for (const { appendMs } of this.#inputs.waiting(TOPICS.samples)) newestMs = appendMs;
+    if (newestMs === null) return;
+    const isBehind = (this.#inputs.lags[TOPICS.statistics] ?? 0) > 0;
+    if (!isBehind) return;
+    await this.#inputs.readAhead(TOPICS.statistics, newestMs + this.config.aheadMs, signal);
+    this.#ahead = new Map();
+    let isCompacted = false;
+    let before = this.#inputs.offsets[TOPICS.statistics]! - 1;
+    for (const record of this.#inputs.waiting(TOPICS.statistics)) {
+      isCompacted ||= record.offset - before > GAP_OF_TRANSACTIONS + 1;
+      before = record.offset;
+      const { key } = record;
+      if (isCompacted && key !== null && !this.#ahead.has(key)) this.#ahead.set(key, record);
+    }
+  }
+
+  #fold(): void {
+    const last = new Map<string, LogRecord>();
+    while (this.#state.found.length < FOUND_MAX) {
+      const next = this.#inputs.next();
+      if (next === null) break;
+      const { topic, record } = next;
+      last.set(topic, record);
+      if (topic === TOPICS.samples) this.#foldSample(record);
+      else if (topic === TOPICS.statistics) this.#foldStatistics(record);
+      else this.#state.foldPoll(record);
+    }
+    for (const [topic, record] of last) this.#fingerprints[topic] = fingerprintOf(record);
+    if (last.size > 0) this.#hasRead = true;
+  }
+
+  #foldSample(record: LogRecord): void {
+    this.#state.foldSample(record);
+    this.#places.samples.note(record.offset, record.appendMs);
+  }
+
+  #foldStatistics(record: LogRecord): void {
+    this.#state.foldStatistics(record);
+    takePlace(this.#places.statistics, startMsOf(record), record.offset);
+  }
+
+  async #checkpoint(): Promise<void> {
+    const { clock, random, observe } = this.deps;
+    const startedMs = clock.nowMs();
+    const state = this.#state;
+    const checkpointId = random.id();
+    this.#takePlaces();
+    const row = { checkpointId, state: encodePlaces(this.#places) };
+    const torn = { ...row, torn: true };
+    if (state.forgotten.size > 0) {
+      await this.shelf.write({ row: torn });
+      await deleteAll(this.shelf, [...state.forgotten].map(watchedKeyOf));
+    }
+    await putAll(this.shelf, [...state.dirty], torn, { ...row, torn: false });
+    let through = this.#notificationsThrough;
+    await this.claim.commit({
+      records: this.#records(),
+      offsets: this.#inputs.offsets,
+      metadata: (lastOffsets) => {
+        through = lastOffsets[TOPICS.notifications] ?? through;
+        return encodeMonitorCheckpoint(this.#checkpointOf(checkpointId, through));
+      },
+    });
+    this.#notificationsThrough = through;
+    state.markClean();
+    this.#hasRead = false;
+    this.#checkpointedMs = clock.nowMs();
+    const durationMs = this.#checkpointedMs - startedMs;
+    observe(this.config.partition, state, { kind: "checkpointed", durationMs });
+  }
+
+  *#records(): Iterable<NewRecord> {
+    for (const notification of this.#state.found) {
+      yield {
+        topic: TOPICS.notifications,
+        partition: this.config.partition,
+        key: notification.subject,
+        value: encodeNotification(notification),
+      };
+    }
+  }
+
+  /** What is about to be published gets its place before it is; what no take-over needs any more is given up. */
+  #takePlaces(): void {
+    const { statistics, notifications } = this.#places;
+    for (const { windowStartMs } of this.#state.found) {
+      takePlace(notifications, windowStartMs, this.#notificationsThrough + 1);
+    }
+    const keptFromMs = this.#state.keptFromMs;
+    for (const startMs of statistics.keys()) if (startMs < keptFromMs) statistics.delete(startMs);
+    const firing = this.#state.firingWindows();
+    for (const startMs of notifications.keys()) {
+      if (startMs < keptFromMs && !firing.has(startMs)) notifications.delete(startMs);
+    }
+  }
+
+  #checkpointOf(checkpointId: string, notificationsThrough: number): MonitorCheckpoint {
+    const { config } = this;
+    const { logMs, liveFromMs, counters } = this.#state;
+    const { offsets } = this.#inputs;
+    return {
+      checkpointId,
+      logMs,
+      liveFromMs,
+      counters,
+      partitionCount: config.partitionCount,
+      windowSizeMs: config.windowSizeMs,
+      fingerprints: this.#fingerprints,
+      restoreFrom: {
+        statistics: leastPlace(this.#places.statistics.values(), offsets[TOPICS.statistics]!),
+        notifications: leastPlace(this.#places.notifications.values(), notificationsThrough + 1),
+        samples: this.#places.samples.from(offsets[TOPICS.samples]!),
+        polls: leastPlace(this.#state.sourceOffsets(), offsets[TOPICS.polls] ?? 0),
+      },
+      notificationsThrough,
+    };
+  }
+}
