@@ -44,8 +44,10 @@ export interface Flight {
   attempt: number;
   /** Not before this time again. */
   retryAtMs: number;
-  /** Nobody knows whether the last attempt got there: only the very same digest may follow. */
+  /** Nobody knows whether it got there, by this attempt or one before: only the very same digest may follow. */
   isUnknown: boolean;
+  /** The same, by an attempt before the one under way, which may fail for sure without ending that doubt. */
+  wasUnknown: boolean;
   /** What it says is no longer so. */
   isStale: boolean;
 }
@@ -83,6 +85,13 @@ export function newGroup(channel: string, labels: Labels): GroupState {
     ...{ channel, labels, news: noNews(), flight: null, named: [], lastSentMs: null },
     told: { hashes: new Set(), overCount: 0 },
   };
+}
+
+/** Takes a group over from another machine, whose clock may be ahead of this one: nothing in it is later than now. */
+export function takeOver(state: GroupState, nowMs: number): void {
+  const notLater = (timeMs: number | null) => timeMs === null ? null : Math.min(timeMs, nowMs);
+  state.lastSentMs = notLater(state.lastSentMs);
+  state.news.firstMs = notLater(state.news.firstMs);
 }
 
 /** How many are firing, told or not. */
@@ -185,6 +194,7 @@ export function beginAttempt(
   const { flight } = state;
   if (flight !== null && (flight.isUnknown || !flight.isStale)) {
     flight.attempt++;
+    flight.wasUnknown = flight.isUnknown;
     flight.isUnknown = true;
     return { digest: flight.digest, supersededId: null };
   }
@@ -200,7 +210,7 @@ export function beginAttempt(
   const attempt = 1 + (flight?.attempt ?? 0);
   state.flight = {
     ...{ digest, news: { ...state.news, ended: [] }, endedSince: noNews(), attempt },
-    ...{ retryAtMs: 0, isUnknown: true, isStale: false },
+    ...{ retryAtMs: 0, isUnknown: true, wasUnknown: false, isStale: false },
   };
   state.news = noNews();
   return { digest, supersededId: flight?.digest.id ?? null };
@@ -222,6 +232,6 @@ export function endFlight(
 /** The digest under way has to be tried again; where it is known not to have got there, another may take its place. */
 export function failFlight(state: GroupState, retryAtMs: number, isUnknown: boolean): void {
   const flight = state.flight!;
-  flight.isUnknown = isUnknown;
+  flight.isUnknown = isUnknown || flight.wasUnknown;
   flight.retryAtMs = retryAtMs;
 }

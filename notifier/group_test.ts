@@ -13,6 +13,7 @@ import {
   isPending,
   newGroup,
   takeFiring,
+  takeOver,
   takeResolved,
 } from "./group.ts";
 import { decodeGroup, encodeGroup } from "./state_codec.ts";
@@ -50,16 +51,17 @@ class History {
     for (let time = 0; time < 2; time++) takeResolved(this.state, ended, this, TAKING);
   }
 
-  tells(outcome: "sent" | "failed" | "unknown", meanwhile?: () => void): void {
+  /** `lost`: it was sent, and nobody knows. */
+  tells(outcome: "sent" | "failed" | "unknown" | "lost", meanwhile?: () => void): void {
     const id = `d${this.#digestCount++}`;
     const attempt = beginAttempt(this.state, { id, nowMs: START_MS });
     if (attempt === null) return;
     // What people see is what it said, were it sent.
     const isNew = this.sent.every((digest) => digest.id !== attempt.digest.id);
-    if (outcome === "sent" && isNew) this.sent.push(attempt.digest);
+    if ((outcome === "sent" || outcome === "lost") && isNew) this.sent.push(attempt.digest);
     meanwhile?.();
     if (outcome === "sent") endFlight(this.state, this, START_MS);
-    else failFlight(this.state, START_MS, outcome === "unknown");
+    else failFlight(this.state, START_MS, outcome !== "failed");
     this.restarts();
   }
 
@@ -92,7 +94,7 @@ const step = fc.oneof(
   fc.record({ kind: fc.constant("ends" as const), which: fc.nat(30) }),
   fc.record({
     kind: fc.constant("tells" as const),
-    outcome: fc.constantFrom("sent" as const, "failed" as const, "unknown" as const),
+    outcome: fc.constantFrom("sent", "failed", "unknown", "lost"),
     endsMeanwhile: fc.option(fc.nat(30)),
     beginsMeanwhile: fc.boolean(),
   }),
@@ -141,6 +143,14 @@ Deno.test("what was over long ago and never told is not told any more, what was 
   strictEqual(takeResolved(state, over(untold, START_MS + 9), POLICY, taking), "stale");
   strictEqual(state.news.firstMs, null);
   strictEqual(takeResolved(state, over(told, START_MS + 9), POLICY, taking), "news");
+});
+
+Deno.test("a machine whose clock was ahead does not keep the next one from telling", () => {
+  const state = newGroup("ops", {});
+  takeFiring(state, crossing("x:1", START_MS), { ...TAKING, atMs: START_MS + 9_000 });
+  state.lastSentMs = START_MS + 8_000;
+  takeOver(state, START_MS + 5);
+  deepStrictEqual([state.lastSentMs, state.news.firstMs], [START_MS + 5, START_MS + 5]);
 });
 
 Deno.test("of more crossings than are known one by one the numbers are right, and the record stays below 1 MiB", () => {

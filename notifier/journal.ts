@@ -16,6 +16,9 @@ import type { GroupState } from "./group.ts";
 import { keyOf } from "./groups.ts";
 import { encodeGroup, encodePositions, POSITIONS_KEY } from "./state_codec.ts";
 
+/** Records for other topics that wait to be written, each of half a megabyte at most. */
+const FURTHER_COUNT_MAX = 100;
+
 /** News may wait so long for others before they are written down, in ms. Their digest waits for that in any case. */
 const COMMIT_DELAY_MS = 250;
 
@@ -45,6 +48,11 @@ export class Journal {
     readonly positions: number[],
     private through: number,
   ) {}
+
+  /** So much waits to be written that more should not be read before it is. */
+  get isFull(): boolean {
+    return this.#further.length >= FURTHER_COUNT_MAX;
+  }
 
   /** The group's state is to be written as it is when the next commit begins. */
   touch(group: GroupState): void {

@@ -8,7 +8,7 @@ import type { Channel } from "../ports/channel.ts";
 import type { Clock, Random } from "../ports/clock.ts";
 import type { Claim, TopicLog } from "../ports/topic_log.ts";
 import { TOPICS } from "../topology.ts";
-import { isPending } from "./group.ts";
+import { isPending, takeOver } from "./group.ts";
 import { ChannelGroups } from "./groups.ts";
 import { Journal } from "./journal.ts";
 import type { DigestPolicy } from "./policy.ts";
@@ -73,6 +73,7 @@ export async function ownNotifier(
   const length = Math.max(config.partitionCount, positions.length);
   const offsets = Array.from({ length }, (_, partition) => positions[partition] ?? 0);
   const journal = new Journal(claim, offsets, through);
+  for (const group of restored.groups) takeOver(group, startedMs);
   const groups = groupsOf(restored, journal, config, observe);
   if (startedMs - (restored.oldestMs ?? startedMs) > REFRESH_INTERVAL_MS) touchAll(journal, groups);
   const senders = deps.channels.map((channel) =>

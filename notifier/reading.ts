@@ -76,6 +76,7 @@ export class NotificationReader {
       if (batch === null) continue;
       this.deps.progress();
       this.#take(batch);
+      if (this.deps.journal.isFull) await this.deps.journal.commit();
     }
   }
 

@@ -55,6 +55,7 @@ const groupSchema: z.ZodType<GroupState> = z.object({
     attempt: count,
     retryAtMs: timeMs,
     isUnknown: z.boolean(),
+    wasUnknown: z.boolean(),
     isStale: z.boolean(),
   }).nullable(),
   named: notifications,

@@ -41,8 +41,11 @@ interface History {
   inDoubt: Set<string>;
 }
 
+/** When the channel is away, where it is for a while. */
+const AWAY_STEPS = [3, 4, 5, 6, 9];
+
 /** One notifier, the feed, and at most one fault at the n-th port call; a process that dies is started anew. */
-async function run(fault: Fault, at: number): Promise<History> {
+async function run(fault: Fault, at: number, isAway: boolean): Promise<History> {
   const world = new World(new Dice(1));
   world.nowMs = START_MS;
   const broker = new MemoryBroker({ nowMs: () => world.nowMs, sleep: () => Promise.resolve() });
@@ -58,6 +61,10 @@ async function run(fault: Fault, at: number): Promise<History> {
       name: "ops",
       send: (digest) =>
         world.call(process, () => {
+          const step = (world.nowMs - START_MS) / STEP_MS;
+          if (isAway && AWAY_STEPS.includes(step)) {
+            return { outcome: "failed" as const, retryable: true, reason: "away" };
+          }
           delivered.push(structuredClone(digest));
           return { outcome: "sent" as const, to: "someone" };
         }),
@@ -143,24 +150,27 @@ function check({ delivered, inDoubt }: History): void {
   }
 }
 
-Deno.test("crash: whichever log or channel call of the notifier fails or is its last, nothing is forgotten, and repeated only what was in doubt", async () => {
-  const whole = await run("none", -1);
-  check(whole);
-  strictEqual(new Set(whole.delivered.map(({ id }) => id)).size, whole.delivered.length);
-  ok(whole.callCount > 50);
-  let repeatedCount = 0;
-  for (const fault of FAULTS) {
-    for (let n = 1; n <= whole.callCount; n++) {
-      const history = await run(fault, n);
-      const { size } = new Set(history.delivered.map(({ id }) => id));
-      repeatedCount += history.delivered.length - size;
-      try {
-        check(history);
-      } catch (cause) {
-        throw new Error(`${fault} at call ${n}`, { cause });
+for (const isAway of [false, true]) {
+  const name = isAway ? "a channel that is away for a while, and " : "";
+  Deno.test(`crash: ${name}whichever log or channel call of the notifier fails or is its last, nothing is forgotten, and repeated only what was in doubt`, async () => {
+    const whole = await run("none", -1, isAway);
+    check(whole);
+    strictEqual(new Set(whole.delivered.map(({ id }) => id)).size, whole.delivered.length);
+    ok(whole.callCount > 50);
+    let repeatedCount = 0;
+    for (const fault of FAULTS) {
+      for (let n = 1; n <= whole.callCount; n++) {
+        const history = await run(fault, n, isAway);
+        const { size } = new Set(history.delivered.map(({ id }) => id));
+        repeatedCount += history.delivered.length - size;
+        try {
+          check(history);
+        } catch (cause) {
+          throw new Error(`${fault} at call ${n}`, { cause });
+        }
       }
     }
-  }
-  // At least once, and not at most once: a test that never saw it would show nothing.
-  ok(repeatedCount > 0);
-});
+    // At least once, and not at most once: a test that never saw it would show nothing.
+    ok(repeatedCount > 0);
+  });
+}

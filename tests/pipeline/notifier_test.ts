@@ -425,6 +425,15 @@ Deno.test("notifier: a record that is none of ours is set aside, and one of a ne
   deepStrictEqual(reasons, ["malformed", "malformed"]);
 });
 
+Deno.test("notifier: a notification too long to be named is counted, and one longer still is set aside", async () => {
+  const line = new NotifierTimeline()
+    .at("10:05").fires(BTC, { base: "b".repeat(1_500) }).fires(ETH)
+    .fires(XRP, { base: "b".repeat(16_384) })
+    .at("10:05:30").expectDigest("ops", { firing: [ETH], firingCount: 2 });
+  await line.end();
+  strictEqual(line.records("rejected").length, 1);
+});
+
 Deno.test("notifier: the groups of a channel that is no more are forgotten", async () => {
   const line = new NotifierTimeline({}, { ...OPS, name: "old" })
     .at("10:05").fires(BTC)
