@@ -14,7 +14,7 @@ import type { Channel, Digest } from "../../ports/channel.ts";
 import type { Notification } from "../../stats/notification.ts";
 import { partitionOf, TOPICS, topicSpecs } from "../../topology.ts";
 import { crossing, over } from "../notification_sample.ts";
-import { SimulatedLog } from "./ports.ts";
+import { type PortBugs, SimulatedLog } from "./ports.ts";
 import { Dice, type Process, World } from "./world.ts";
 
 const START_MS = Date.UTC(2026, 0, 5, 10);
@@ -41,8 +41,8 @@ export interface NotifierHistory {
 }
 
 /** Plays one history. */
-export async function playNotifiers(seed: number): Promise<NotifierHistory> {
-  return await new NotifierSimulation(seed).play();
+export async function playNotifiers(seed: number, bugs: PortBugs = {}): Promise<NotifierHistory> {
+  return await new NotifierSimulation(seed, bugs).play();
 }
 
 class NotifierSimulation {
@@ -58,7 +58,7 @@ class NotifierSimulation {
   /** Which member the group means to own the partition. */
   #owner = 0;
 
-  constructor(seed: number) {
+  constructor(seed: number, private readonly bugs: PortBugs) {
     const dice = this.#dice = new Dice(seed);
     const world = this.#world = new World(dice);
     world.nowMs = START_MS;
@@ -94,7 +94,7 @@ class NotifierSimulation {
 
   #start(name: string): Member {
     const process: Process = { name, state: "running", fault: "none", callCount: 0 };
-    const log = new SimulatedLog(this.#world, this.#broker, process, {});
+    const log = new SimulatedLog(this.#world, this.#broker, process, this.bugs);
     const channel: Channel = {
       name: this.#policy.name,
       send: (digest) =>

@@ -1,4 +1,4 @@
-import { ok } from "node:assert";
+import { ok, rejects } from "node:assert";
 import { checkNotifierHistory, playNotifiers } from "./notifier_simulation.ts";
 
 const SEED_COUNT = 150;
@@ -18,4 +18,14 @@ Deno.test(`notifier: in ${SEED_COUNT} histories of deaths, frozen owners, take-o
     }
   }
   ok(deathCount > 0 && repeatedCount > 0, `${deathCount} deaths, ${repeatedCount} repeated`);
+});
+
+Deno.test("notifier: without the fence at the log, or with a failed commit taken for one that happened, the histories show it", async () => {
+  for (const bug of ["idPerProcess", "failureTakenForSuccess"] as const) {
+    await rejects(async () => {
+      for (let seed = 1; seed <= SEED_COUNT; seed++) {
+        checkNotifierHistory(await playNotifiers(seed, { [bug]: true }));
+      }
+    }, bug);
+  }
 });
