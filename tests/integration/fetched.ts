@@ -41,21 +41,6 @@ export async function runWhole([program, ...args]: string[], cwd: string): Promi
   throw new Error(`${program} ${args.join(" ")}: ${said}`);
 }
 
-/** The files of a Debian package, without installing it; root may also renew the lists of packages. */
-export function debianPackage(name: string): Promise<string> {
-  return fetched(name, async (folder) => {
-    const download = () => runWhole(["apt-get", "download", "-q", name], folder);
-    await download().catch(async (error) => {
-      if (Deno.uid() !== 0) throw error;
-      await runWhole(["apt-get", "update", "-q"], folder);
-      await download();
-    });
-    for await (const { name } of Deno.readDir(folder)) {
-      if (name.endsWith(".deb")) await runWhole(["dpkg", "-x", name, "."], folder);
-    }
-  });
-}
-
 /** A Python package with all that it depends on, for `PYTHONPATH`. */
 export function pythonPackage(name: string, version: string): Promise<string> {
   return fetched(`${name}-${version}`, (folder) => {
