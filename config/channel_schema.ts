@@ -40,7 +40,7 @@ export class VariableReference {
 export type Secret = string | VariableReference;
 
 /** A text that is read to something; its message says what is allowed, and what was there unless it is secret. */
-function text<T>(allowed: string, read: (text: string) => T | null, isSecret = false) {
+export function text<T>(allowed: string, read: (text: string) => T | null, isSecret = false) {
   return z.any().transform((value: unknown, context): T => {
     const result = typeof value === "string" ? read(value.trim()) : null;
     if (result !== null) return result;
@@ -57,16 +57,16 @@ function shortJson(value: unknown): string {
   return json.length > 80 ? `${json.slice(0, 80)}…` : json;
 }
 
-function matching(allowed: string, form: RegExp) {
+export function matching(allowed: string, form: RegExp) {
   return text(allowed, (value) => form.test(value) ? value : null);
 }
 
-function oneOf<const T extends string>(...values: readonly T[]) {
+export function oneOf<const T extends string>(...values: readonly T[]) {
   const allowed = values.join(", ").replace(/, (\S+)$/, " or $1");
   return text(allowed, (value) => values.find((v) => v === value) ?? null);
 }
 
-function duration<T = never>(minMs: number, maxMs: number, words: Record<string, T> = {}) {
+export function duration<T = never>(minMs: number, maxMs: number, words: Record<string, T> = {}) {
   const others = Object.keys(words).map((word) => `${word}, or `).join("");
   const allowed = `${others}whole seconds from ${formatDuration(minMs)} to ` +
     `${formatDuration(maxMs)}, written like 30s`;
@@ -105,11 +105,11 @@ const pattern = matching(
   "a text of 1 to 100 characters, in which * stands for any run of characters",
   /^[^\s,]{1,100}$/,
 );
-const patterns = listOf(pattern, "patterns, like btc*", PATTERN_COUNT_MAX);
+export const patterns = listOf(pattern, "patterns, like btc*", PATTERN_COUNT_MAX);
 const groupLabels = z.array(oneOf(...GROUP_LABELS), {
   error: `must be a list of ${GROUP_LABELS.join(", ")}; [] gathers everything`,
 }).refine((labels) => new Set(labels).size === labels.length, "must name each once");
-const yesOrNo = z.boolean("must be true or false");
+export const yesOrNo = z.boolean("must be true or false");
 
 /** A digest gathers what comes within this. */
 const WAIT_MAX_MS = HOUR_MS;

@@ -115,7 +115,7 @@ export const channelsSchema: z.ZodType<readonly ChannelSpec[], string> = z.strin
   });
 
 /** One issue for each field that there is not; others have their words. */
-function issueInWords(issue: z.core.$ZodIssue) {
+export function issueInWords(issue: z.core.$ZodIssue) {
   const { path, message } = issue;
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => ({
@@ -128,7 +128,7 @@ function issueInWords(issue: z.core.$ZodIssue) {
   return [{ path: [...path], message, ...(issue.code === "custom" && { params: issue.params }) }];
 }
 
-function parseJson(text: string): unknown {
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

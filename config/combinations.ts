@@ -5,7 +5,7 @@
  */
 import { TOPICS, topicSpecs } from "../topology.ts";
 import { formatDuration } from "./duration.ts";
-import type { SettingName, SettingValues } from "./settings.ts";
+import type { RoleName, SettingName, SettingValues } from "./settings.ts";
 
 /** A rule over several settings; asked only where each of them is right by itself. */
 interface Combination {
@@ -53,9 +53,9 @@ const COMBINATIONS: readonly Combination[] = [
       if (KAFKA_BROKERS !== null) return null;
       const chain = ["sampler", "aggregator", "writer"] as const;
       const first = chain.find((role) => ROLES.includes(role));
-      const missing = first === undefined
-        ? []
-        : chain.slice(chain.indexOf(first)).filter((role) => !ROLES.includes(role));
+      const wanted: RoleName[] = first === undefined ? [] : chain.slice(chain.indexOf(first));
+      if (ROLES.includes("monitor")) wanted.push("aggregator");
+      const missing = [...new Set(wanted)].filter((role) => !ROLES.includes(role));
       return missing.length === 0
         ? null
         : `ROLES=${ROLES}: the embedded log belongs to one process, so ${

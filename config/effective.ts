@@ -4,6 +4,7 @@
  * @module
  */
 import type { TlsFiles } from "../adapters/kafka/tls.ts";
+import type { Rule } from "../monitor/rules.ts";
 import { type ApiToken, isLoopback } from "./access.ts";
 import type { ChannelConfig } from "./channels.ts";
 import type { HostPort, RoleName, SettingValues, SourceName } from "./settings.ts";
@@ -50,6 +51,8 @@ export interface Config {
   cryptowatch: CryptowatchConfig | null;
   /** Whom the notifier tells. */
   channels: readonly ChannelConfig[];
+  /** What the monitor looks for. */
+  rules: readonly Rule[];
   simulated: { seed: number; marketCount: number };
   log: {
     level: "trace" | "debug" | "info" | "warning" | "error" | "fatal";
@@ -139,6 +142,7 @@ export function configOf(
       apiKey: v.CRYPTOWATCH_API_KEY,
       endpoint: v.CRYPTOWATCH_ENDPOINT,
     },
+    rules: v.RULES,
     channels,
     simulated: { seed: v.SIMULATED_SEED, marketCount: v.SIMULATED_MARKETS },
     log: { level: v.LOG_LEVEL, format: v.LOG_FORMAT },

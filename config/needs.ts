@@ -10,6 +10,8 @@ import type { Config } from "./effective.ts";
 export interface Needs {
   log: boolean;
   windows: boolean;
+  /** What the monitor knows. */
+  watched: boolean;
   state: boolean;
   /** `read`: another process writes it. */
   store: "write" | "read" | null;
@@ -40,6 +42,7 @@ export function needsOf(
   const isShared = databaseUrl !== null;
   const isApiAlone = roles.every((role) => role === "api");
   const windows = roles.includes("aggregator");
+  const watched = roles.includes("monitor");
   const state = roles.includes("sampler");
   const reads = roles.includes("api") && !roles.includes("writer") && isShared;
   const store = reads ? "read" : roles.some((r) => r === "writer" || r === "api") ? "write" : null;
@@ -48,12 +51,13 @@ export function needsOf(
   return {
     log,
     windows,
+    watched,
     state,
     store,
     database: isShared
       ? databaseOf(databaseUrl)
       : { kind: "sqlite", path: `${dataDirectory.replace(/[\\/]+$/, "")}/statistics.db` },
-    dataDirectory: windows || state || (log && engine === "embedded") ||
+    dataDirectory: windows || watched || state || (log && engine === "embedded") ||
       (store !== null && !isShared),
   };
 }

@@ -10,6 +10,7 @@ import { parseApiTokens, shownApiTokens } from "./access.ts";
 import { channelsSchema, shownChannels } from "./channels.ts";
 import { databaseOf, shownDatabaseUrl } from "./database_url.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
+import { rulesSchema } from "./rules.ts";
 import { HOST_NAME, type HostPort, isHostPort, isPermittablePath } from "./permittable.ts";
 
 export { type HostPort, isPermittablePath };
@@ -18,7 +19,7 @@ export { type HostPort, isPermittablePath };
 export const ROLES = ["sampler", "aggregator", "writer", "api", "monitor", "notifier"] as const;
 
 /** The roles of a process that names none. */
-const ROLES_BY_DEFAULT: readonly RoleName[] = ["sampler", "aggregator", "writer", "api"];
+const ROLES_BY_DEFAULT: readonly RoleName[] = ["sampler", "aggregator", "writer", "api", "monitor"];
 
 /** One of {@link ROLES}. */
 export type RoleName = (typeof ROLES)[number];
@@ -312,6 +313,14 @@ export const SETTINGS = {
   ),
   SIMULATED_SEED: setting("1", integer(0, 4_294_967_295), "What the simulated market rolls from"),
   SIMULATED_MARKETS: setting("120", integer(1, 100_000), "How many markets it has"),
+  RULES: {
+    ...setting(
+      '[{"name": "leap", "ratioAbove": 3}]',
+      rulesSchema,
+      "What the monitor looks for, as JSON: [{name, ratioAbove, ratioBelow, deviations, marketSilent or sourceSilent, …}]",
+    ),
+    isJson: true,
+  },
   CHANNELS: {
     ...setting(
       null,

@@ -117,7 +117,7 @@ export function takeBaseline(
   else if (hours[at]!.startMs === baseline.startMs) hours[at] = baseline;
   else hours.splice(at, 0, baseline);
   const newestMs = Math.max(newestStartMs ?? 0, hours.at(-1)!.startMs);
-  while (hours[0]!.startMs < newestMs - 2 * windowSizeMs) hours.shift();
+  while (hours.length > 0 && hours[0]!.startMs < newestMs - 2 * windowSizeMs) hours.shift();
   if (newestStartMs !== null && baseline.startMs < newestStartMs) takeCalm(market, baseline);
 }
 

@@ -8,6 +8,10 @@
 import { getLogger } from "@logtape/logtape";
 import type { Registry } from "prom-client";
 import { openDataDirectory } from "../adapters/deno_kv/data_directory.ts";
+import {
+  JSON_STATE_SCHEMA_VERSION,
+  openJsonStateStore,
+} from "../adapters/deno_kv/json_state_store.ts";
 import { openKvFile } from "../adapters/deno_kv/kv_file.ts";
 import { openTopicLog, TOPIC_LOG_SCHEMA_VERSION } from "../adapters/deno_kv/topic_log.ts";
 import { openWindowStore, WINDOW_STORE_SCHEMA_VERSION } from "../adapters/deno_kv/window_store.ts";
@@ -15,6 +19,8 @@ import { FileStateStore } from "../adapters/file_state_store.ts";
 import { systemClock } from "../adapters/system_clock.ts";
 import type { Config } from "../config.ts";
 import { needsOf } from "../config/needs.ts";
+import { type Watched, watchedBytesMax, watchedKeyOf } from "../monitor/watched.ts";
+import type { PartitionStateStore } from "../ports/partition_state.ts";
 import type { StateStore } from "../ports/state_store.ts";
 import type { TopicAdmin, TopicLog } from "../ports/topic_log.ts";
 import type { WindowStore } from "../ports/window_store.ts";
@@ -43,6 +49,7 @@ export interface Engine extends AsyncDisposable {
   /** What keeps the log from being used now, in words; `null`: nothing. */
   readonly logProblem: string | null;
   readonly windows: WindowStore;
+  readonly watched: PartitionStateStore<Watched, string>;
   readonly store: Store;
   readonly state: StateStore;
   /** Whether nothing was ever appended to `samples`. */
@@ -57,6 +64,7 @@ interface Parts {
   logReader?: LogReader;
   logProblem?: () => string | null;
   windows?: WindowStore;
+  watched?: PartitionStateStore<Watched, string>;
   store?: Store;
   state?: StateStore;
   upkeep?: (signal: AbortSignal) => Promise<unknown>;
@@ -84,6 +92,16 @@ export async function openEngine(
       const kv = await openKvFile(file("windows.kv"), WINDOW_STORE_SCHEMA_VERSION);
       stack.defer(() => kv.close());
       parts.windows = await openWindowStore(kv, config);
+    }
+    if (needs.watched) {
+      const kv = await openKvFile(file("monitor.kv"), JSON_STATE_SCHEMA_VERSION);
+      stack.defer(() => kv.close());
+      const byteCountMax = watchedBytesMax(config.rules.length);
+      parts.watched = openJsonStateStore<Watched>(kv, {
+        name: "watched",
+        keyOf: watchedKeyOf,
+        byteCountMax,
+      });
     }
     if (needs.state) parts.state = new FileStateStore(file("state"));
     if (needs.log && config.kafka === null) {
@@ -146,6 +164,9 @@ function engineOf(parts: Parts, stack: AsyncDisposableStack): Engine {
     },
     get windows() {
       return opened("windows");
+    },
+    get watched() {
+      return opened("watched");
     },
     get store() {
       return opened("store");

@@ -13,6 +13,7 @@ import type { Config } from "../config.ts";
 import { inWords } from "../errors.ts";
 import { createNotifier } from "../notifier/notifier.ts";
 import type { Engine } from "./engine.ts";
+import { createMonitor } from "../monitor/monitor.ts";
 import type { Role } from "../ports/role.ts";
 import { StoreUnavailableError } from "../ports/statistics_store.ts";
 import type { ProcessServer } from "./server.ts";
@@ -70,6 +71,10 @@ export async function createRoles(
       const { log, windows } = engine;
       return createAggregator({ ...shared, log, windows }, config);
     },
+    monitor: () => {
+      const { log, watched: states } = engine;
+      return createMonitor({ ...shared, log, states }, config);
+    },
     writer: () => createWriter({ ...shared, log: engine.log, sink: engine.store }),
     api: () => {
       const { store, logReader: log } = engine;
@@ -95,7 +100,10 @@ export async function createRoles(
   }
   const onLog = () => Promise.resolve(engine.logProblem === null ? [] : [engine.logProblem]);
   const api = storeProblems(engine);
-  server.watch(roles, { sampler: onLog, aggregator: onLog, writer: onLog, api, notifier: onLog });
+  server.watch(roles, {
+    ...{ sampler: onLog, aggregator: onLog, writer: onLog, monitor: onLog, notifier: onLog },
+    api,
+  });
 
   /** Before the first live tick: what comes after it in time must come after it in the log. */
   async function playPast(signal: AbortSignal): Promise<void> {

@@ -11,12 +11,17 @@
  */
 import { deepStrictEqual, ok } from "node:assert";
 import { Registry } from "prom-client";
+import { decodeNotification } from "../../adapters/codecs/notification_codec.ts";
 import { encodeSample } from "../../adapters/codecs/sample_codec.ts";
 import { countingRandom, ManualClock, settle } from "../../adapters/memory/manual_clock.ts";
+import { MemoryStateStore } from "../../adapters/memory/partition_state.ts";
 import { MemoryStatisticsStore } from "../../adapters/memory/statistics_store.ts";
 import { MemoryBroker, type MemoryTopicLog } from "../../adapters/memory/topic_log.ts";
 import { MemoryWindowStore } from "../../adapters/memory/window_store.ts";
 import { type AggregatorConfig, createAggregator } from "../../aggregator/aggregator.ts";
+import { createMonitor } from "../../monitor/monitor.ts";
+import type { Rule } from "../../monitor/rules.ts";
+import { type Watched, watchedKeyOf } from "../../monitor/watched.ts";
 import type { Role } from "../../ports/role.ts";
 import type { LogRecord } from "../../ports/topic_log.ts";
 import type { Sample } from "../../stats/sample.ts";
@@ -49,8 +54,11 @@ export class Timeline {
   readonly #stop = new AbortController();
   readonly #running: Promise<void>[];
   readonly roles: Role[];
+  #watched = newWatchedStore();
+  #monitor: { stop: AbortController; ended: Promise<void> } | null = null;
 
-  constructor(config: Partial<AggregatorConfig> = {}) {
+  /** @param rules Of a monitor; without any there is none. */
+  constructor(config: Partial<AggregatorConfig> = {}, private readonly rules: Rule[] = []) {
     this.#config = { ...TIMELINE_CONFIG, ...config };
     this.store = new MemoryStatisticsStore({ ...this.#config, keepMs: null });
     for (const spec of topicSpecs("kafka", PARTITION_COUNT)) this.broker.create(spec);
@@ -62,6 +70,72 @@ export class Timeline {
       createWriter({ log, sink: store, clock, random, registry: new Registry() }),
     ];
     this.#running = this.roles.map((role) => role.run(this.#stop.signal));
+    if (rules.length > 0) this.monitorStarts();
+  }
+
+  /** The monitor starts, on the disk that it had or on an empty one. */
+  monitorStarts({ on: disk = "its disk" }: { on?: "its disk" | "an empty disk" } = {}): this {
+    this.#then(() => {
+      if (disk === "an empty disk") this.#watched = newWatchedStore();
+      const { clock, log, rules } = this;
+      const deps = { log, states: this.#watched, clock, random: countingRandom() };
+      const monitor = createMonitor({ ...deps, registry: new Registry() }, {
+        ...this.#config,
+        rules,
+      });
+      const stop = new AbortController();
+      this.#monitor = { stop, ended: monitor.run(stop.signal) };
+    });
+    return this;
+  }
+
+  /** The monitor is told to stop, and does. */
+  monitorStops(): this {
+    this.#then(async () => {
+      this.#monitor?.stop.abort();
+      await this.clock.advanceTo(this.clock.nowMs());
+      await this.#monitor?.ended;
+      this.#monitor = null;
+    });
+    return this;
+  }
+
+  /** The last of each key alone is left in `statistics`. */
+  compacts(): this {
+    this.#then(() => {
+      for (let partition = 0; partition < PARTITION_COUNT; partition++) {
+        this.broker.compact(TOPICS.statistics, partition, Infinity);
+      }
+    });
+    return this;
+  }
+
+  /** All that was published to `notifications` so far, as `rule market state HH:MM`, `past` where it is. */
+  expectNotifications(...expected: string[]): this {
+    this.#then(() => {
+      const all = this.records(TOPICS.notifications).map(({ value }) => {
+        const { rule, subject, state, startedMs, endedMs, past } = decodeNotification(value);
+        const time = new Date(endedMs ?? startedMs).toISOString().slice(11, 16);
+        return `${rule} ${subject} ${state} ${time}${past ? " past" : ""}`;
+      });
+      deepStrictEqual(all, expected);
+    });
+    return this;
+  }
+
+  /** A sample of each minute from `from` until before `to`, at seven seconds past it. */
+  steady(
+    market: string,
+    from: string,
+    to: string,
+    price: number | ((minute: number) => number),
+  ): this {
+    for (let atMs = timeMsOf(from); atMs < timeMsOf(to); atMs += 60_000) {
+      const minute = atMs / 60_000 % 60;
+      this.#then(() => this.clock.advanceTo(atMs + 7_000));
+      this.sample(market, typeof price === "number" ? price : price(minute));
+    }
+    return this;
   }
 
   /** Lets time pass until `HH:MM` or `HH:MM:SS`, and all that it brings about happen. */
@@ -132,8 +206,9 @@ export class Timeline {
       await this.#chain;
     } finally {
       this.#stop.abort();
+      this.#monitor?.stop.abort();
       await this.clock.advanceTo(this.clock.nowMs() + 60_000);
-      await Promise.all(this.#running);
+      await Promise.all([...this.#running, this.#monitor?.ended]);
     }
   }
 
@@ -142,6 +217,14 @@ export class Timeline {
     await this.log.append([{ topic: TOPICS.samples, partition, key, value }]);
     await settle();
   }
+}
+
+function newWatchedStore(): MemoryStateStore<Watched, string> {
+  return new MemoryStateStore<Watched, string>({
+    keyOf: watchedKeyOf,
+    textOf: (key) => key,
+    copy: structuredClone,
+  });
 }
 
 /** `HH:MM` or `HH:MM:SS` of the timeline's day; hours past 24 are the next day's. */
