@@ -119,7 +119,10 @@ export function issueInWords(issue: z.core.$ZodIssue) {
   const { path, message } = issue;
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => ({
-      ...{ path: [...path, key], message: "no such field; README lists those of each type" },
+      ...{
+        path: [...path, key],
+        message: "no such field; docs/channels.md lists those of each type",
+      },
     }));
   }
   return [{ path: [...path], message, ...(issue.code === "custom" && { params: issue.params }) }];

@@ -101,7 +101,7 @@ const WRONG: readonly [string, Record<string, unknown>, readonly string[]][] = [
     '.name="My log": must be 1 to 40 of a-z, 0-9 and -',
   ]],
   ["an unknown field", { type: "log", webhok: 1 }, [
-    ".webhok: no such field; README lists those of each type",
+    ".webhok: no such field; docs/channels.md lists those of each type",
   ]],
   ["durations out of range", { type: "log", wait: "2h", repeat: "often" }, [
     '.wait="2h": must be whole seconds from 0s to 1h, written like 30s',

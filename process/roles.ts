@@ -4,12 +4,14 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import { createChannels } from "../adapters/channels/channels.ts";
 import { createSources } from "../adapters/sources/sources.ts";
 import { systemClock as clock, systemRandom as random } from "../adapters/system_clock.ts";
 import { createAggregator } from "../aggregator/aggregator.ts";
 import { createApiRole } from "../api/role.ts";
 import type { Config } from "../config.ts";
 import { inWords } from "../errors.ts";
+import { createNotifier } from "../notifier/notifier.ts";
 import type { Engine } from "./engine.ts";
 import { createMonitor } from "../monitor/monitor.ts";
 import type { Role } from "../ports/role.ts";
@@ -87,13 +89,21 @@ export async function createRoles(
         simulated: config.sources.includes("simulated"),
       }, config);
     },
+    notifier: () => {
+      const { partitionCount, channels: policies } = config;
+      const channels = createChannels(policies);
+      return createNotifier({ ...shared, log: engine.log, channels }, { partitionCount, policies });
+    },
   };
   for (const name of Object.keys(makers) as (keyof typeof makers)[]) {
     if (config.roles.includes(name)) roles.push(makers[name]());
   }
   const onLog = () => Promise.resolve(engine.logProblem === null ? [] : [engine.logProblem]);
   const api = storeProblems(engine);
-  server.watch(roles, { sampler: onLog, aggregator: onLog, writer: onLog, monitor: onLog, api });
+  server.watch(roles, {
+    ...{ sampler: onLog, aggregator: onLog, writer: onLog, monitor: onLog, notifier: onLog },
+    api,
+  });
 
   /** Before the first live tick: what comes after it in time must come after it in the log. */
   async function playPast(signal: AbortSignal): Promise<void> {

@@ -47,7 +47,9 @@ export class Receivers {
       return attempt?.outcome === "failed" ? [{ receiver, ...attempt }] : [];
     });
     const isToCome = failed.filter(({ retryable }) => retryable);
-    const notTo = failed.map(({ receiver, reason }) => `${receiver} (${reason})`).join(", ");
+    const notTo = [...Map.groupBy(failed, ({ reason }) => reason)]
+      .map(([reason, of]) => `${of.map(({ receiver }) => receiver).join(", ")} (${reason})`)
+      .join(", ");
     if (had.length > 0 && isToCome.length === 0) {
       return { outcome: "sent", to: had.join(", ") + (notTo && `; not to ${notTo}`) };
     }

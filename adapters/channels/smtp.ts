@@ -8,7 +8,7 @@
  */
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import { connect, type Socket } from "node:net";
+import { connect, isIP, type Socket } from "node:net";
 import type { NodemailerError } from "nodemailer";
 import { type ChannelConfig, channelSecrets, type SmtpConfig } from "../../config/channels.ts";
 import { redact } from "../../logging.ts";
@@ -96,7 +96,8 @@ export class SmtpChannel implements Channel {
       ...{ connectionTimeout: SEND_TIMEOUT_MS, greetingTimeout: SEND_TIMEOUT_MS },
       ...{ socketTimeout: SEND_TIMEOUT_MS, socketCloseTimeout: 1000 },
       tls: {
-        servername: host,
+        // An address is no server's name; the certificate must have it all the same.
+        ...(isIP(host) === 0 && { servername: host }),
         minVersion: "TLSv1.2" as const,
         ...(caFile !== null && { ca: await Deno.readTextFile(caFile) }),
       },

@@ -1,5 +1,5 @@
 /**
- * A digest by a POST to whoever wants it, signed. docs/webhooks.md tells receivers what comes.
+ * A digest by a POST to whoever wants it, signed. docs/channels.md tells receivers what comes.
  *
  * @module
  */

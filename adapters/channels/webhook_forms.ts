@@ -1,5 +1,5 @@
 /**
- * The bodies of webhooks. Pure; docs/webhooks.md describes them.
+ * The bodies of webhooks. Pure; docs/channels.md describes them.
  *
  * @module
  */

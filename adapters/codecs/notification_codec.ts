@@ -13,8 +13,7 @@ export const NOTIFICATION_VERSION = 1;
 const text = z.string().nullable();
 const timeMs = z.number().int();
 
-const notificationSchema = z.object({
-  v: z.literal(NOTIFICATION_VERSION),
+const fields = z.object({
   id: z.string(),
   state: z.enum(["firing", "resolved"]),
   rule: z.string(),
@@ -41,6 +40,11 @@ const notificationSchema = z.object({
   past: z.boolean(),
 });
 
+const recordSchema = fields.extend({ v: z.literal(NOTIFICATION_VERSION) });
+
+/** A notification as part of another record. */
+export const notificationSchema: z.ZodType<Notification> = fields;
+
 /** Writes a notification's record value. */
 export function encodeNotification(notification: Notification): Uint8Array {
   return new TextEncoder().encode(JSON.stringify({ v: NOTIFICATION_VERSION, ...notification }));
@@ -61,7 +65,7 @@ export function decodeNotification(value: Uint8Array | null): Notification {
     throw new TypeError("Not a notifications record: not JSON", { cause });
   }
   refuseNewer("notifications", json?.v, NOTIFICATION_VERSION);
-  const result = notificationSchema.safeParse(json);
+  const result = recordSchema.safeParse(json);
   if (result.success) {
     const { v: _, ...notification } = result.data;
     return notification;

@@ -4,6 +4,7 @@
  * @module
  */
 import { deepStrictEqual, ok } from "node:assert";
+import { readConfig } from "../../config.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const DOCUMENTS = ["README.md", "docs/features.md", "docs/architecture.md"];
@@ -53,8 +54,18 @@ for (const document of DOCUMENTS) {
 /** Whether a bare file name is that of a file in one of the roles' folders. */
 async function isInSomeFolder(path: string): Promise<boolean> {
   if (path.includes("/")) return false;
-  for (const folder of ["aggregator", "sampler", "writer"]) {
+  for (const folder of ["aggregator", "sampler", "writer", "notifier"]) {
     if (await exists(`${folder}/${path}`)) return true;
   }
   return false;
 }
+
+Deno.test("the example of docs/channels.md is a right configuration, and each type has a section", async () => {
+  const text = await Deno.readTextFile(new URL("docs/channels.md", ROOT));
+  const content = JSON.parse(/```json\n(.*?)```/s.exec(text)![1]!);
+  const environment = { SOURCES: "simulated" };
+  const { problems } = readConfig({ environment, file: { path: "docs/channels.md", content } });
+  deepStrictEqual(problems, []);
+  const types = ["smtp", "twilio", "webhook", "alertmanager", "log"];
+  deepStrictEqual(types.filter((type) => !text.includes(`\n## ${type}\n`)), []);
+});
