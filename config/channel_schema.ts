@@ -98,7 +98,8 @@ const secret = z.any().transform((value: unknown, context): Secret => {
 function listOf<T>(item: z.ZodType<T>, what: string, countMax: number) {
   return z.array(item, { error: `must be a list of ${what}` })
     .min(1, "must name one at least")
-    .max(countMax, `must name ${countMax} at most`);
+    .max(countMax, `must name ${countMax} at most`)
+    .refine((items) => new Set(items).size === items.length, "must name each once");
 }
 
 const pattern = matching(
