@@ -252,3 +252,12 @@ export const channelSchema = z.discriminatedUnion(
 
 /** A channel, with secrets that may have to be looked up. */
 export type ChannelSpec = z.output<typeof channelSchema>;
+
+/** What a text says as JSON; `null` where it is none. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

@@ -1,7 +1,7 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert";
 import { parseConfig, readConfig } from "../config.ts";
 import { secretsOf } from "../logging.ts";
-import { shownChannels } from "./channels.ts";
+import { shownChannels } from "./channel_secrets.ts";
 
 const MAIL = {
   ...{ name: "mail", type: "smtp", host: "SMTP.example.org", from: "a@example.org" },
