@@ -137,9 +137,9 @@ export class ChannelSender {
     journal.touch(group);
     if (attempt === null) return journal.commitSoon();
     const { digest, superseded } = attempt;
-    const note = this.#noting(group, digest, superseded?.id ?? null);
+    const note = this.#noting(group, digest);
     if (superseded !== null) {
-      note("superseded", { reason: `${digest.id} has its news` }, superseded);
+      note("superseded", {}, superseded);
     }
     note("sending", {});
     // Here whoever was taken over finds out, before anybody is told anything.
@@ -152,7 +152,7 @@ export class ChannelSender {
   }
 
   /** Makes what writes down how the digest of a group stands. */
-  #noting(group: GroupState, digest: Digest, supersedes: string | null): Note {
+  #noting(group: GroupState, digest: Digest): Note {
     const { attempt } = group.flight!;
     return (outcome, { to = null, reason = null }, of = digest) =>
       this.deps.journal.note({
@@ -160,7 +160,7 @@ export class ChannelSender {
         ...{ channel: this.channel.name, outcome, to, reason },
         attempt: of === digest ? attempt : attempt - 1,
         atMs: this.deps.clock.nowMs(),
-        supersedes: of === digest ? supersedes : null,
+        supersededBy: of === digest ? null : digest.id,
       });
   }
 
