@@ -47,7 +47,6 @@ export type { SettingName, SourceName };
 /** What `deno task dev` has where nothing is set. */
 const DEV_DEFAULTS: { readonly [N in SettingName]?: string } = {
   SOURCES: "simulated",
-  CHANNELS: '[{"name": "log", "type": "log"}]',
 };
 
 /** Where a value came from. */
@@ -107,7 +106,7 @@ export function parseConfig(environment: SettingTexts, options: { dev?: boolean 
  *
  * @throws {ConfigError} As {@link parseConfig}, and where the file cannot be read.
  */
-export function loadConfig(options: { dev?: boolean } = {}): Config {
+export function loadConfig(options: { dev?: boolean; runs?: boolean } = {}): Config {
   const { config, problems } = loadSettings(options);
   if (config === null) throw new ConfigError(problems);
   return config;
@@ -119,30 +118,32 @@ export function loadConfigFile(): string | null {
 }
 
 /** As {@link loadConfig}, with the origin of every value; never throws for what is set. */
-export function loadSettings({ dev = false } = {}): ReadConfig {
+export function loadSettings({ dev = false, runs = false } = {}): ReadConfig {
   const environment = readEnvironment();
   const path = loadConfigFile();
   // One that is not permitted reads as unset.
   const variableOf = (name: string) => Deno.env.get(name);
-  if (path === null) return readConfig({ environment, dev, variableOf });
+  if (path === null) return readConfig({ environment, dev, runs, variableOf });
   const read = readFile(path, isPermittablePath(path));
   if ("problem" in read) {
-    const { rows, problems } = readConfig({ environment, dev, variableOf });
+    const { rows, problems } = readConfig({ environment, dev, runs, variableOf });
     return { config: null, rows, problems: [read.problem, ...problems] };
   }
-  return readConfig({ environment, dev, variableOf, file: { path, content: read.content } });
+  return readConfig({ environment, dev, runs, variableOf, file: { path, content: read.content } });
 }
 
 /**
  * Checks settings from both places; the environment wins. Pure.
  *
+ * @param options.runs Whether this process is the one that runs the roles.
  * @param options.variableOf Other variables of the environment, which channels take their secrets from.
  */
 export function readConfig(
-  { environment, file, dev = false, variableOf = (name) => environment[name] }: {
+  { environment, file, dev = false, runs = false, variableOf = (name) => environment[name] }: {
     environment: SettingTexts;
     file?: { path: string; content: unknown };
     dev?: boolean;
+    runs?: boolean;
     variableOf?: (name: string) => string | undefined;
   },
 ): ReadConfig {
@@ -177,7 +178,7 @@ export function readConfig(
   problems.push(...combinationProblems(checked, isSet, wrong));
   const channels = channelConfigs(checked.CHANNELS ?? [], variableOf);
   // Others do not have the variables, nor the permission to look.
-  if (checked.ROLES?.includes("notifier")) {
+  if (runs && checked.ROLES?.includes("notifier")) {
     problems.push(...channels.flatMap(unsetVariableProblems));
   }
   const config = problems.length === 0 ? configOf(checked, channels, dev) : null;

@@ -29,7 +29,7 @@ Deno.test("readConfig() wants Kafka's TLS settings together", () => {
 Deno.test("parseConfig() gives the documented defaults", () => {
   const config = parseConfig({ SOURCES: "simulated" });
   strictEqual(config.engine, "embedded");
-  deepStrictEqual(config.roles, ["sampler", "aggregator", "writer", "api", "monitor"]);
+  deepStrictEqual(config.roles, ["sampler", "aggregator", "writer", "api", "monitor", "notifier"]);
   strictEqual(config.windowSizeMs, 3_600_000);
   strictEqual(config.graceMs, 300_000);
   strictEqual(config.amendForMs, 6 * 3_600_000);

@@ -55,7 +55,7 @@ environment variables; \`deno task config\` shows them all. \`deno task dev\` is
 markets unless SOURCES names others.`,
     options: { dev: { about: "As `deno task dev`: simulated markets, and their last 24 hours" } },
     run({ options: { dev = false } }) {
-      config = loadConfig({ dev });
+      config = loadConfig({ dev, runs: true });
       return EXIT.ok;
     },
   });

@@ -21,7 +21,7 @@ Settings are environment variables, or keys of the JSON file that CONFIG_FILE na
 wins. Ends with 2 where something is wrong, and says all that is.`,
   options,
   run({ options: { dev = false, json = false } }, output) {
-    const { rows, problems } = loadSettings({ dev });
+    const { rows, problems } = loadSettings({ dev, runs: true });
     if (json) output.out(`${JSON.stringify({ settings: rows, problems }, null, 2)}\n`);
     else {
       output.out(formatTable(

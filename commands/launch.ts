@@ -138,7 +138,10 @@ if (import.meta.main) {
   let command = "deno eval 'Deno.exit(2)' --";
   try {
     const [target = "", ...flags] = Deno.args;
-    const { config } = loadSettings({ dev: targetOf(target).dev });
+    const { config } = loadSettings({
+      dev: targetOf(target).dev,
+      runs: targetOf(target).run[0] === "main.ts",
+    });
     if (config !== null && target === "start") checkFolder(config);
     command = launchCommand(target, config, loadConfigFile(), flags);
   } catch (error) {

@@ -77,7 +77,11 @@ Deno.test("launchCommand() lets notify reach its channels, and no other command"
     },
     { name: "hook", type: "webhook", url: "https://hooks.example/x", secret: { env: "HOOK" } },
   ]);
-  const config = parseConfig({ SOURCES: "simulated", CHANNELS });
+  const config = parseConfig({
+    SOURCES: "simulated",
+    ROLES: "sampler,aggregator,writer",
+    CHANNELS,
+  });
   const of = (target: string) => flags(launchCommand(target, config, null));
   strictEqual(of("notify")["--allow-net"], "smtp.example:587,hooks.example:443");
   ok(of("notify")["--allow-env"]!.endsWith(",MAIL,HOOK"));

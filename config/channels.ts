@@ -108,20 +108,20 @@ export const channelsSchema: z.ZodType<readonly ChannelSpec[], string> = z.strin
     }
     const result = z.array(channelSchema).safeParse(json);
     const issues = result.success ? togetherIssues(result.data) : result.error.issues;
-    for (const issue of issues.flatMap(issueInWords)) {
+    for (const issue of issues.flatMap((issue) => issueInWords(issue, "docs/channels.md"))) {
       context.issues.push({ code: "custom", ...issue, input: text });
     }
     return result.data ?? z.NEVER;
   });
 
 /** One issue for each field that there is not; others have their words. */
-export function issueInWords(issue: z.core.$ZodIssue) {
+export function issueInWords(issue: z.core.$ZodIssue, page: string) {
   const { path, message } = issue;
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => ({
       ...{
         path: [...path, key],
-        message: "no such field; docs/channels.md lists those of each type",
+        message: `no such field; ${page} lists them`,
       },
     }));
   }

@@ -20,8 +20,9 @@ const ALERTS = {
   labels: { severity: "warning", env: "production" },
 };
 
-function read(channels: unknown, environment: Record<string, string> = {}) {
+function read(channels: unknown, environment: Record<string, string> = {}, runs = false) {
   return readConfig({
+    runs,
     environment: { SOURCES: "simulated", ...environment },
     file: { path: "tracker.json", content: { CHANNELS: channels } },
   });
@@ -39,9 +40,8 @@ Deno.test("CHANNELS may be JSON in the environment or in the configuration file"
   }]);
 });
 
-Deno.test("CHANNELS are none in start and the log in dev, where nothing is set", () => {
-  deepStrictEqual(parseConfig({ SOURCES: "simulated" }).channels, []);
-  const [log, ...more] = parseConfig({}, { dev: true }).channels;
+Deno.test("CHANNELS are the log where nothing is set", () => {
+  const [log, ...more] = parseConfig({ SOURCES: "simulated" }).channels;
   deepStrictEqual([log?.name, log?.type, more], ["log", "log", []]);
 });
 
@@ -72,7 +72,7 @@ Deno.test("CHANNELS takes secrets from the variables that it names, where the no
   ]);
   deepStrictEqual([mail?.variables, mail?.unsetVariables], [["MAIL_PASSWORD"], []]);
   deepStrictEqual([hook?.variables, hook?.unsetVariables], [["TEAM"], ["TEAM"]]);
-  deepStrictEqual(read([MAIL], { ROLES: "notifier", MAIL_PASSWORD: " " }).problems, [
+  deepStrictEqual(read([MAIL], { ROLES: "notifier", MAIL_PASSWORD: " " }, true).problems, [
     "MAIL_PASSWORD: not set, and channel mail of CHANNELS takes a secret from it; set it, or name " +
     "another in CHANNELS",
   ]);
@@ -101,7 +101,7 @@ const WRONG: readonly [string, Record<string, unknown>, readonly string[]][] = [
     '.name="My log": must be 1 to 40 of a-z, 0-9 and -',
   ]],
   ["an unknown field", { type: "log", webhok: 1 }, [
-    ".webhok: no such field; docs/channels.md lists those of each type",
+    ".webhok: no such field; docs/channels.md lists them",
   ]],
   ["durations out of range", { type: "log", wait: "2h", repeat: "often" }, [
     '.wait="2h": must be whole seconds from 0s to 1h, written like 30s',

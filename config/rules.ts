@@ -94,7 +94,8 @@ export const rulesSchema: z.ZodType<readonly Rule[], string> = z.string()
       return z.NEVER;
     }
     const result = z.array(ruleSchema).safeParse(json);
-    for (const issue of result.success ? [] : result.error.issues.flatMap(issueInWords)) {
+    const issues = result.success ? [] : result.error.issues;
+    for (const issue of issues.flatMap((issue) => issueInWords(issue, "docs/rules.md"))) {
       context.issues.push({ code: "custom", ...issue, input: text });
     }
     const names = new Set<string>();

@@ -70,7 +70,7 @@ for (
     [
       "a field that there is not",
       { name: "a", ratioAbove: 2, hour: 1 },
-      ".hour: no such field; README lists those of each type",
+      ".hour: no such field; docs/rules.md lists them",
     ],
     [
       "samples of silence",

@@ -18,9 +18,6 @@ export { type HostPort, isPermittablePath };
 /** The roles of the program, in the flow's order. */
 export const ROLES = ["sampler", "aggregator", "writer", "api", "monitor", "notifier"] as const;
 
-/** The roles of a process that names none. */
-const ROLES_BY_DEFAULT: readonly RoleName[] = ["sampler", "aggregator", "writer", "api", "monitor"];
-
 /** One of {@link ROLES}. */
 export type RoleName = (typeof ROLES)[number];
 
@@ -187,7 +184,7 @@ function itemsOf(list: string): string[] {
 
 /** All settings by name, in the order in which they are shown. */
 export const SETTINGS = {
-  ROLES: setting(ROLES_BY_DEFAULT.join(","), listOf(ROLES), "Which roles this process runs"),
+  ROLES: setting(ROLES.join(","), listOf(ROLES), "Which roles this process runs"),
   SOURCES: setting(null, listOf(SOURCES), "What the sampler polls"),
   SCHEDULE: setting("* * * * *", schedule, "When the sampler polls: cron, UTC"),
   INTERVAL: setting(
@@ -323,7 +320,7 @@ export const SETTINGS = {
   },
   CHANNELS: {
     ...setting(
-      null,
+      '[{"name": "log", "type": "log"}]',
       channelsSchema,
       "Whom the notifier tells, as JSON: [{name, type: smtp, twilio, webhook, alertmanager or log, …}]",
       shownChannels,

@@ -4,6 +4,12 @@
  *
  * @module
  */
+import { strictEqual } from "node:assert";
+import { decodeNotification } from "../../adapters/codecs/notification_codec.ts";
+import { decodeSample, isMalformed } from "../../adapters/codecs/sample_codec.ts";
+import { decodeStatistics } from "../../adapters/codecs/statistics_codec.ts";
+import type { LogRecord } from "../../ports/topic_log.ts";
+import { summarise } from "../../stats/moments.ts";
 import type { Notification } from "../../stats/notification.ts";
 
 /** A record of `samples` or `statistics`, in the order in which the log took them. */
@@ -29,10 +35,13 @@ export function expectedNotifications(
   const startOf = (timeMs: number) => timeMs - timeMs % sizeMs;
   const crosses = (rule: ReferenceRule, at: number) => {
     const sample = told[at] as Extract<Told, { price: number }>;
-    const hour = told.slice(0, at).findLast((t) =>
-      "mean" in t && t.market === sample.market &&
-      t.startMs === startOf(sample.timeMs) - sizeMs
-    ) as Extract<Told, { mean: number }> | undefined;
+    let hour: Extract<Told, { mean: number }> | undefined;
+    for (let i = at - 1; i >= 0 && hour === undefined; i--) {
+      const t = told[i]!;
+      const isIt = "mean" in t && t.market === sample.market &&
+        t.startMs === startOf(sample.timeMs) - sizeMs;
+      if (isIt) hour = t;
+    }
     if (hour === undefined || hour.count < rule.sampleCountMin) return null;
     if (rule.kind === "ratioAbove") return sample.price > rule.threshold * hour.mean;
     if (rule.kind === "ratioBelow") return sample.price < rule.threshold * hour.mean;
@@ -79,4 +88,42 @@ export function expectedNotifications(
     }
   }
   return found.sort();
+}
+
+/** What the log took, in its order; of one millisecond, statistics first. */
+export function toldOf(
+  samples: readonly LogRecord[],
+  statistics: readonly LogRecord[],
+): Told[] {
+  const told = statistics.map(({ value, appendMs }) => {
+    const { window } = decodeStatistics(value);
+    const { exchange, instrument, startMs, count } = window;
+    const { mean, stddev } = summarise(window);
+    return {
+      appendMs,
+      told: { market: `${exchange}:${instrument}`, startMs, count, mean, stddev } as Told,
+    };
+  });
+  for (const { value, appendMs } of samples) {
+    const sample = decodeSample(value);
+    if (isMalformed(sample)) continue;
+    const { exchange, instrument, timestampMs: timeMs, price } = sample;
+    told.push({ appendMs, told: { market: `${exchange}:${instrument}`, appendMs, timeMs, price } });
+  }
+  return told.sort((a, b) => a.appendMs - b.appendMs).map(({ told }) => told);
+}
+
+/** What was published, as {@link expectedNotifications} puts it. @throws Where anything was told twice. */
+export function publishedNotifications(records: readonly LogRecord[]): string[] {
+  const published = new Map<string, string>();
+  for (const { value } of records) {
+    const { id, state, subject, rule, windowStartMs, startedMs, endedMs } = decodeNotification(
+      value,
+    );
+    const before = published.get(id);
+    strictEqual(before === undefined, state === "firing", `${id}: ${state} after ${before}`);
+    strictEqual(before?.endsWith("null") ?? true, true, `${id} told again`);
+    published.set(id, `${subject} ${rule} ${windowStartMs} ${startedMs} ${endedMs}`);
+  }
+  return [...published.values()].sort();
 }

@@ -140,7 +140,12 @@ export class Timeline {
 
   /** Lets time pass until `HH:MM` or `HH:MM:SS`, and all that it brings about happen. */
   at(time: string): this {
-    this.#then(() => this.clock.advanceTo(timeMsOf(time)));
+    return this.atMs(timeMsOf(time));
+  }
+
+  /** The same, in ms since the epoch. */
+  atMs(timeMs: number): this {
+    this.#then(() => this.clock.advanceTo(timeMs));
     return this;
   }
 

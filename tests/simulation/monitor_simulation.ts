@@ -6,11 +6,9 @@
  *
  * @module
  */
-import { deepStrictEqual, strictEqual } from "node:assert";
+import { deepStrictEqual } from "node:assert";
 import { Registry } from "prom-client";
-import { decodeNotification } from "../../adapters/codecs/notification_codec.ts";
-import { decodeSample, encodeSample, isMalformed } from "../../adapters/codecs/sample_codec.ts";
-import { decodeStatistics } from "../../adapters/codecs/statistics_codec.ts";
+import { encodeSample } from "../../adapters/codecs/sample_codec.ts";
 import { MemoryStateStore } from "../../adapters/memory/partition_state.ts";
 import { MemoryBroker } from "../../adapters/memory/topic_log.ts";
 import { MemoryWindowStore } from "../../adapters/memory/window_store.ts";
@@ -19,12 +17,12 @@ import { createMonitor } from "../../monitor/monitor.ts";
 import type { Rule } from "../../monitor/rules.ts";
 import { type Watched, watchedKeyOf } from "../../monitor/watched.ts";
 import type { PartitionStateStore } from "../../ports/partition_state.ts";
-import { summarise } from "../../stats/moments.ts";
 import { partitionOf, TOPICS, topicSpecs } from "../../topology.ts";
 import {
   expectedNotifications,
+  publishedNotifications,
   type ReferenceRule,
-  type Told,
+  toldOf,
 } from "../oracle/monitor_reference.ts";
 import { SimulatedLog, SimulatedWindowStore } from "./ports.ts";
 import { Dice, type Process, World } from "./world.ts";
@@ -270,46 +268,18 @@ class MonitorSimulation {
   }
 
   #check(): number {
-    const told: (Told & { at: number })[] = [];
-    const published = new Map<string, string>();
-    let count = 0;
-    for (let partition = 0; partition < PARTITION_COUNT; partition++) {
-      for (const { value, appendMs } of this.#broker.partition(TOPICS.samples, partition).records) {
-        const sample = decodeSample(value);
-        if (isMalformed(sample)) continue;
-        const { exchange, instrument, timestampMs: timeMs, price } = sample;
-        const market = `${exchange}:${instrument}`;
-        told.push({ at: appendMs, market, appendMs, timeMs, price });
-      }
-      for (
-        const { value, appendMs } of this.#broker.partition(TOPICS.statistics, partition).records
-      ) {
-        const { window } = decodeStatistics(value);
-        const { exchange, instrument, startMs, count } = window;
-        const { mean, stddev } = summarise(window);
-        told.push({
-          ...{ at: appendMs, market: `${exchange}:${instrument}`, startMs, count, mean, stddev },
-        });
-      }
-      for (const { value } of this.#broker.partition(TOPICS.notifications, partition).records) {
-        const { id, state, subject, rule, windowStartMs, startedMs, endedMs } = decodeNotification(
-          value,
-        );
-        count++;
-        const before = published.get(id);
-        strictEqual(before === undefined, state === "firing", `${id}: ${state} after ${before}`);
-        strictEqual(before?.endsWith("null") ?? true, true, `${id} told again`);
-        published.set(id, `${subject} ${rule} ${windowStartMs} ${startedMs} ${endedMs}`);
-      }
-    }
-    told.sort((a, b) => a.at - b.at);
+    const all = (topic: string) =>
+      Array.from({ length: PARTITION_COUNT }, (_, i) => this.#broker.partition(topic, i).records)
+        .flat();
+    const told = toldOf(all(TOPICS.samples), all(TOPICS.statistics));
+    const notifications = all(TOPICS.notifications);
     const rules = RULES.map((rule): ReferenceRule => ({ sampleCountMin: 0, ...rule }));
     // The last look at the clock was before time passed last, and allows for records under way.
     const endMs = this.#world.nowMs - HEAL_STEP_MS - 2_000;
     deepStrictEqual(
-      [...published.values()].sort(),
+      publishedNotifications(notifications),
       expectedNotifications(told, rules, CONFIG.windowSizeMs, endMs),
     );
-    return count;
+    return notifications.length;
   }
 }
