@@ -87,11 +87,13 @@ export function newGroup(channel: string, labels: Labels): GroupState {
   };
 }
 
-/** Takes a group over from another machine, whose clock may be ahead of this one: nothing in it is later than now. */
-export function takeOver(state: GroupState, nowMs: number): void {
+/** Takes a group over from another machine, whose clock may be ahead of this one: nothing in it is later than now, and no retry later than it may be. */
+export function takeOver(state: GroupState, nowMs: number, retryMaxMs: number): void {
   const notLater = (timeMs: number | null) => timeMs === null ? null : Math.min(timeMs, nowMs);
   state.lastSentMs = notLater(state.lastSentMs);
   state.news.firstMs = notLater(state.news.firstMs);
+  const { flight } = state;
+  if (flight !== null) flight.retryAtMs = Math.min(flight.retryAtMs, nowMs + retryMaxMs);
 }
 
 /** How many are firing, told or not. */
@@ -185,18 +187,18 @@ function note(news: News, atMs: number, fromMs: number): void {
  * or nothing has changed since it failed; else a new one, of all that is to be told by now.
  *
  * @param id Of the digest, where it is a new one.
- * @returns What to send, and the id of the digest whose place it takes; `null`: there is nothing to tell any more.
+ * @returns What to send, and the digest whose place it takes; `null`: there is nothing to tell any more.
  */
 export function beginAttempt(
   state: GroupState,
   { id, nowMs }: { id: string; nowMs: number },
-): { digest: Digest; supersededId: string | null } | null {
+): { digest: Digest; superseded: Digest | null } | null {
   const { flight } = state;
   if (flight !== null && (flight.isUnknown || !flight.isStale)) {
     flight.attempt++;
     flight.wasUnknown = flight.isUnknown;
     flight.isUnknown = true;
-    return { digest: flight.digest, supersededId: null };
+    return { digest: flight.digest, superseded: null };
   }
   if (flight !== null) {
     const { news, digest, endedSince } = flight;
@@ -213,7 +215,7 @@ export function beginAttempt(
     ...{ retryAtMs: 0, isUnknown: true, wasUnknown: false, isStale: false },
   };
   state.news = noNews();
-  return { digest, supersededId: flight?.digest.id ?? null };
+  return { digest, superseded: flight?.digest ?? null };
 }
 
 /** The digest under way got there, or is given up: its news are told. */

@@ -149,8 +149,12 @@ Deno.test("a machine whose clock was ahead does not keep the next one from telli
   const state = newGroup("ops", {});
   takeFiring(state, crossing("x:1", START_MS), { ...TAKING, atMs: START_MS + 9_000 });
   state.lastSentMs = START_MS + 8_000;
-  takeOver(state, START_MS + 5);
+  takeOver(state, START_MS + 5, 1000);
   deepStrictEqual([state.lastSentMs, state.news.firstMs], [START_MS + 5, START_MS + 5]);
+  beginAttempt(state, { id: "d", nowMs: START_MS });
+  failFlight(state, START_MS + 9_000, false);
+  takeOver(state, START_MS + 5, 1000);
+  strictEqual(state.flight!.retryAtMs, START_MS + 1005);
 });
 
 Deno.test("of more crossings than are known one by one the numbers are right, and the record stays below 1 MiB", () => {

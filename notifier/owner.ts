@@ -15,6 +15,7 @@ import type { DigestPolicy } from "./policy.ts";
 import { NotificationReader, type ReadingEvent } from "./reading.ts";
 import { restore, type Restored } from "./restoring.ts";
 import { ChannelSender, type SendingEvent } from "./sending.ts";
+import { RETRY_AFTER_MAX_MS } from "./timing.ts";
 
 /** How often all that still counts is written again, in ms: `deliveries` forgets what was not for 30 days. */
 export const REFRESH_INTERVAL_MS = 5 * 24 * 3_600_000;
@@ -73,7 +74,7 @@ export async function ownNotifier(
   const length = Math.max(config.partitionCount, positions.length);
   const offsets = Array.from({ length }, (_, partition) => positions[partition] ?? 0);
   const journal = new Journal(claim, offsets, through);
-  for (const group of restored.groups) takeOver(group, startedMs);
+  for (const group of restored.groups) takeOver(group, startedMs, RETRY_AFTER_MAX_MS);
   const groups = groupsOf(restored, journal, config, observe);
   if (startedMs - (restored.oldestMs ?? startedMs) > REFRESH_INTERVAL_MS) touchAll(journal, groups);
   const senders = deps.channels.map((channel) =>

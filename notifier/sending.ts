@@ -38,11 +38,11 @@ export interface SendingDeps {
   observe(event: SendingEvent): void;
 }
 
-/** Writes down how a digest stands; `id`, where it is another one that has the same news. */
+/** Writes down how a digest stands: the one under way, or the one in whose place it is. */
 type Note = (
   outcome: SentRecord["outcome"],
   details: { to?: string | null; reason?: string | null },
-  id?: string,
+  of?: Digest,
 ) => void;
 
 /** One channel's loop. */
@@ -136,9 +136,11 @@ export class ChannelSender {
     const attempt = beginAttempt(group, { id: random.id(), nowMs: clock.nowMs() });
     journal.touch(group);
     if (attempt === null) return journal.commitSoon();
-    const { digest, supersededId } = attempt;
-    const note = this.#noting(group, digest, supersededId);
-    if (supersededId !== null) note("superseded", {}, supersededId);
+    const { digest, superseded } = attempt;
+    const note = this.#noting(group, digest);
+    if (superseded !== null) {
+      note("superseded", {}, superseded);
+    }
     note("sending", {});
     // Here whoever was taken over finds out, before anybody is told anything.
     await journal.commit();
@@ -150,18 +152,15 @@ export class ChannelSender {
   }
 
   /** Makes what writes down how the digest of a group stands. */
-  #noting(group: GroupState, digest: Digest, supersedes: string | null): Note {
+  #noting(group: GroupState, digest: Digest): Note {
     const { attempt } = group.flight!;
-    return (
-      outcome,
-      { to = null, reason = null },
-      id = digest.id,
-    ) =>
+    return (outcome, { to = null, reason = null }, of = digest) =>
       this.deps.journal.note({
-        ...digestOfRecord(digest),
-        ...{ id, channel: this.channel.name, outcome, attempt, to, reason },
+        ...digestOfRecord(of),
+        ...{ channel: this.channel.name, outcome, to, reason },
+        attempt: of === digest ? attempt : attempt - 1,
         atMs: this.deps.clock.nowMs(),
-        supersedes: id === digest.id ? supersedes : null,
+        supersededBy: of === digest ? null : digest.id,
       });
   }
 

@@ -34,8 +34,8 @@ const sentSchema = z.object({
   to: z.string().nullable(),
   /** Why not. */
   reason: z.string().nullable(),
-  /** Of the digest in whose place it is sent. */
-  supersedes: z.string().nullable(),
+  /** The id of the digest that is sent in its place. */
+  supersededBy: z.string().nullable(),
   fromMs: timeMs,
   toMs: timeMs,
   isRepeat: z.boolean(),

@@ -54,7 +54,7 @@ for (const document of DOCUMENTS) {
 /** Whether a bare file name is that of a file in one of the roles' folders. */
 async function isInSomeFolder(path: string): Promise<boolean> {
   if (path.includes("/")) return false;
-  for (const folder of ["aggregator", "sampler", "writer", "notifier"]) {
+  for (const folder of ["aggregator", "sampler", "writer", "monitor", "notifier"]) {
     if (await exists(`${folder}/${path}`)) return true;
   }
   return false;

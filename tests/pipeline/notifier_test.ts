@@ -264,6 +264,8 @@ Deno.test("notifier: a channel that is away for an hour is told once, of all tha
   const outcomes = line.sent().filter(({ channel }) => channel === "ops");
   deepStrictEqual(outcomes.filter(({ outcome }) => outcome === "sent").length, 1);
   ok(outcomes.every(({ outcome }) => outcome === "sent" || outcome === "superseded"));
+  deepStrictEqual(outcomes[0]!.firing, [crossing(BTC, timeMsOf("10:05")).id]);
+  outcomes.forEach(({ supersededBy }, i) => strictEqual(supersededBy, outcomes[i + 1]?.id ?? null));
 });
 
 Deno.test("notifier: the same digest is tried again with its id, at growing distances of a minute at most", async () => {
