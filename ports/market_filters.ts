@@ -53,11 +53,13 @@ export function matchesFilters(
   filters: MarketFilters,
   market: Readonly<Record<keyof MarketFilters, string | null>>,
 ): boolean {
-  return MARKET_FILTER_NAMES.every((name) => {
-    const [patterns, id] = [filters[name], market[name]];
-    return patterns === undefined ||
-      (id !== null && patterns.some((pattern) => matchesPattern(pattern, id)));
-  });
+  return MARKET_FILTER_NAMES.every((name) => matchesFilter(filters[name], market[name]));
+}
+
+/** Whether one filter lets an id through. */
+export function matchesFilter(patterns: readonly string[] | undefined, id: string | null): boolean {
+  return patterns === undefined ||
+    (id !== null && patterns.some((pattern) => matchesPattern(pattern, id)));
 }
 
 /** The first part begins the id, the last ends it, and each between follows the one before as soon as it can. */

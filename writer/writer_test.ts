@@ -13,6 +13,7 @@ import {
   StoreUnavailableError,
 } from "../ports/statistics_store.ts";
 import type { LogRecord } from "../ports/topic_log.ts";
+import type { Notification } from "../stats/notification.ts";
 import { poll, record, type RecordFields } from "../tests/contract/statistics_store_contract.ts";
 import { GROUPS, REJECTED_HEADERS, TOPICS, topicSpecs } from "../topology.ts";
 import { createWriter } from "./writer.ts";
@@ -211,6 +212,7 @@ Deno.test("writer waits for a store that fails, loses nothing, and says so until
       return await bench.store.writeStatistics(records);
     },
     writePolls: (records) => bench.store.writePolls(records),
+    writeNotifications: (records) => bench.store.writeNotifications(records),
     storeId: () => bench.store.storeId(),
   };
   const writer = bench.start({ sink });
@@ -249,6 +251,14 @@ class Moody implements StatisticsSink {
       throw new RecordsRefusedError("it refuses a poll");
     }
     await this.store.writePolls(records);
+  }
+
+  async writeNotifications(records: readonly Notification[]): Promise<number> {
+    this.#call();
+    if (records.some(({ rule }) => this.refused.test(rule))) {
+      throw new RecordsRefusedError("it refuses a notification");
+    }
+    return await this.store.writeNotifications(records);
   }
 
   async storeId(): Promise<string> {
@@ -350,6 +360,7 @@ Deno.test("writer writes all that the log has into a store that was emptied, als
     storeId: () => store.storeId(),
     writeStatistics: (records) => store.writeStatistics(records),
     writePolls: (records) => store.writePolls(records),
+    writeNotifications: (records) => store.writeNotifications(records),
   };
   const exchanges = async () => (await store.statistics(ALL)).map(({ exchange }) => exchange);
   let writer = bench.start({ sink });
@@ -414,6 +425,7 @@ Deno.test("writer finishes its batch and commits it before it stops", async () =
       return await bench.store.writeStatistics(records);
     },
     writePolls: (records) => bench.store.writePolls(records),
+    writeNotifications: (records) => bench.store.writeNotifications(records),
     storeId: () => bench.store.storeId(),
   };
   const writer = bench.start({ sink, log: withSmallFetches(bench) });
@@ -492,6 +504,7 @@ class Faults {
       storeId: () => this.call(() => bench.store.storeId()),
       writeStatistics: (records) => this.call(() => bench.store.writeStatistics(records)),
       writePolls: (records) => this.call(() => bench.store.writePolls(records)),
+      writeNotifications: (records) => this.call(() => bench.store.writeNotifications(records)),
     };
     return { log, sink };
   }

@@ -15,6 +15,8 @@ import {
   type StatisticsStoreConfig,
   StoreUnavailableError,
 } from "../../ports/statistics_store.ts";
+import { notificationPropertiesContract } from "../contract/notifications_contract.ts";
+import { SCHEMA_VERSION } from "../../adapters/postgres/schema.ts";
 import { exactStatisticsContract } from "../contract/exact_statistics_contract.ts";
 import { marketFiltersContract } from "../contract/market_filters_contract.ts";
 import {
@@ -57,6 +59,7 @@ const NAME = "Postgres statistics store";
 const openAnew: OpenStore = async (config) => (await newSchema()).open(config);
 statisticsStoreContract(NAME, openAnew, { register: postgresTest, runCount: 15 });
 marketFiltersContract(NAME, openAnew, { register: postgresTest, runCount: 15 });
+notificationPropertiesContract(NAME, openAnew, { register: postgresTest, runCount: 8 });
 exactStatisticsContract(NAME, openAnew, { register: postgresTest, runCount: 8 });
 
 /** One window of each of so many markets, as published for the n-th time. */
@@ -165,7 +168,9 @@ postgresTest("Postgres store: a newer schema is refused and left alone", async (
   await query("UPDATE schema_version SET version = 99");
   await rejects(
     open(),
-    /schema version of database \w+ is 99 and this program knows 2; run the newer/,
+    new RegExp(
+      `schema version of database \\w+ is 99 and this program knows ${SCHEMA_VERSION}; run the newer`,
+    ),
   );
   deepStrictEqual(await query("SELECT version FROM schema_version"), [[99]]);
 });
