@@ -4,7 +4,11 @@
  * @module
  */
 import type { Notification } from "../stats/notification.ts";
+import { ID_LENGTH_MAX } from "../stats/sample.ts";
 import { MARKET_FILTER_NAMES, type MarketFilters } from "./market_filters.ts";
+
+/** Longest id of a notification, in UTF-16 units: that of a rule, a market and a time, and what parts them. */
+export const NOTIFICATION_ID_LENGTH_MAX = 3 * ID_LENGTH_MAX + 20;
 
 /** Filters on notifications, each as those on markets are: one without a market, or without a source, matches no filter on it. */
 export interface NotificationFilters extends MarketFilters {
