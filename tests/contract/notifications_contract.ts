@@ -4,25 +4,12 @@
  * @module
  */
 import { deepStrictEqual, rejects, strictEqual } from "node:assert";
-import fc from "fast-check";
-import { FILTER_PATTERNS_MAX, matchesFilter } from "../../ports/market_filters.ts";
-import {
-  NOTIFICATION_FILTER_NAMES,
-  type NotificationFilters,
-  type NotificationQuery,
-} from "../../ports/notification_queries.ts";
+import { FILTER_PATTERNS_MAX } from "../../ports/market_filters.ts";
+import type { NotificationQuery } from "../../ports/notification_queries.ts";
 import { READ_LIMIT_MAX, RecordsRefusedError } from "../../ports/statistics_store.ts";
 import { type Notification, notificationIdOf } from "../../stats/notification.ts";
 import { TIME_MAX_MS } from "../../stats/sample.ts";
-import {
-  CONFIG,
-  type OpenStore,
-  record,
-  type Register,
-  type StoreUnderTest,
-  T0,
-  type Test,
-} from "./statistics_store_contract.ts";
+import { CONFIG, record, T0, type Test } from "./statistics_store_contract.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -180,90 +167,6 @@ export function refusedNotificationsContract(test: Test): void {
     deepStrictEqual(await store.notifications(ALL), []);
     strictEqual(await store.writeNotifications([good]), 1);
   });
-}
-
-/** Ids of what GLOB, LIKE, JSON, arrays and SQL treat apart. */
-const id = fc.array(fc.constantFrom(..."ab?[]^-%_\\'\"{}\u{1f600}"), { minLength: 1, maxLength: 3 })
-  .map((characters) => characters.join(""));
-
-/** Notifications of few windows, each twice, and so that texts decide between some of one id. */
-const found = fc.record({
-  hour: fc.integer({ min: 0, max: 3 }),
-  rule: id,
-  kind: fc.constantFrom("ratioAbove", "ratioBelow", "deviation"),
-  state: fc.constantFrom("firing", "resolved"),
-  exchange: id,
-  base: fc.option(id),
-  quote: fc.option(id),
-  value: fc.integer({ min: 1, max: 20 }),
-  source: fc.constantFrom(null, null, "kraken", "a_b"),
-}) as fc.Arbitrary<NotificationFields>;
-
-const pattern = fc.tuple(id, fc.constantFrom("", "*")).map(([id, end]) => id.slice(0, 1) + end);
-const patterns = fc.array(fc.oneof(pattern, id, fc.constant("*")), { maxLength: 3 });
-const filters: fc.Arbitrary<NotificationFilters> = fc.record({
-  ...{ rule: patterns, exchange: patterns, base: patterns, quote: patterns },
-  instrument: fc.constantFrom(["btcusd"], ["b*", "x"]),
-  kind: fc.constantFrom(["ratioAbove"], ["ratio*", "deviation"], []),
-  state: fc.constantFrom(["firing"], ["resolved"], ["firing", "resolved"], ["*ing"]),
-  source: fc.constantFrom(["kraken"], ["a_*"], ["*"]),
-}, { requiredKeys: [] });
-
-/** Registers the suite's property for one store. */
-export function notificationPropertiesContract(
-  name: string,
-  open: OpenStore,
-  { register = Deno.test, runCount = 40 }: { register?: Register; runCount?: number } = {},
-): void {
-  const written = fc.array(found, { minLength: 1, maxLength: 12 });
-  register(
-    `${name}: any order of notifications ends the same, and any filters let through what a plain reading of them does`,
-    async () => {
-      const property = fc.asyncProperty(
-        written,
-        fc.array(filters, { minLength: 1, maxLength: 5 }),
-        fc.integer({ min: 1, max: 12 }),
-        async (fields, all, size) => {
-          const records = fields.map(notification);
-          await using store = await open(CONFIG);
-          await using other = await open(CONFIG);
-          await store.writeNotifications(records);
-          for (let at = records.length; at > 0; at -= size) {
-            await other.writeNotifications(records.slice(Math.max(0, at - size), at).toReversed());
-          }
-          const rows = await store.notifications(ALL);
-          deepStrictEqual(await other.notifications(ALL), rows);
-          deepStrictEqual(new Set(rows.map(({ id }) => id)), new Set(records.map(({ id }) => id)));
-          for (const row of rows) {
-            const same = records.filter(({ id }) => id === row.id);
-            strictEqual(row.state === "resolved", same.some(({ state }) => state === "resolved"));
-          }
-          for (const filters of all) {
-            const expected = rows.filter((row) =>
-              NOTIFICATION_FILTER_NAMES.every((name) => matchesFilter(filters[name], row[name]))
-            );
-            await readsLike(store, filters, expected);
-          }
-        },
-      );
-      await fc.assert(property, { numRuns: runCount });
-    },
-  );
-}
-
-async function readsLike(
-  store: StoreUnderTest,
-  filters: NotificationFilters,
-  expected: Notification[],
-): Promise<void> {
-  deepStrictEqual(await store.notifications({ ...ALL, ...filters }), expected);
-  const order = "descending";
-  const query = { ...ALL, ...filters, order } as const;
-  const descending = expected.toReversed();
-  deepStrictEqual(await store.notifications(query), descending);
-  const [after] = descending;
-  if (after === undefined) return;
-  deepStrictEqual(await store.notifications({ ...query, after }), descending.slice(1));
 }
 
 function placeText({ startedMs, subject }: Notification): string {

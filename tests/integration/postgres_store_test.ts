@@ -8,6 +8,7 @@ import { deepStrictEqual, match, notStrictEqual, ok, rejects, strictEqual } from
 import fc from "fast-check";
 import { Client } from "pg";
 import { MemoryStatisticsStore } from "../../adapters/memory/statistics_store.ts";
+import { SCHEMA_VERSION } from "../../adapters/postgres/schema.ts";
 import { type OpenOptions, openPostgresStore } from "../../adapters/postgres/statistics_store.ts";
 import {
   RecordsRefusedError,
@@ -15,10 +16,10 @@ import {
   type StatisticsStoreConfig,
   StoreUnavailableError,
 } from "../../ports/statistics_store.ts";
-import { notificationPropertiesContract } from "../contract/notifications_contract.ts";
-import { SCHEMA_VERSION } from "../../adapters/postgres/schema.ts";
 import { exactStatisticsContract } from "../contract/exact_statistics_contract.ts";
 import { marketFiltersContract } from "../contract/market_filters_contract.ts";
+import { notificationFiltersContract } from "../contract/notification_filters_contract.ts";
+import { notification } from "../contract/notifications_contract.ts";
 import {
   type OpenStore,
   record,
@@ -59,7 +60,7 @@ const NAME = "Postgres statistics store";
 const openAnew: OpenStore = async (config) => (await newSchema()).open(config);
 statisticsStoreContract(NAME, openAnew, { register: postgresTest, runCount: 15 });
 marketFiltersContract(NAME, openAnew, { register: postgresTest, runCount: 15 });
-notificationPropertiesContract(NAME, openAnew, { register: postgresTest, runCount: 8 });
+notificationFiltersContract(NAME, openAnew, { register: postgresTest, runCount: 8 });
 exactStatisticsContract(NAME, openAnew, { register: postgresTest, runCount: 8 });
 
 /** One window of each of so many markets, as published for the n-th time. */
@@ -115,6 +116,33 @@ postgresTest(
       },
     );
     await fc.assert(property, { numRuns: 12 });
+  },
+);
+
+postgresTest(
+  "Postgres store: writers that write the same notifications at once end with those that are resolved",
+  async () => {
+    const { open, query } = await newSchema();
+    await using first = await open({ ...CONFIG, keepMs: DAY_MS });
+    await using second = await open({ ...CONFIG, keepMs: DAY_MS });
+    const of = (state: "firing" | "resolved") =>
+      Array.from({ length: 200 }, (_, i) => notification({ state, exchange: `x${i}`, hour: 60 }));
+    const [firing, resolved] = [of("firing"), of("resolved")];
+    const old = notification({ hour: 1 });
+    const writes = [
+      [first, firing],
+      [second, resolved.toReversed()],
+      [first, resolved],
+      [second, firing.toReversed()],
+    ] as const;
+    await first.writeNotifications([old]);
+    await Promise.all([
+      ...writes.map(([store, records]) => store.writeNotifications(records)),
+      ...[1, 2, 3].map((time) => second.writeStatistics(windows(60, 50, time))),
+    ]);
+    const found = await second.notifications(ALL);
+    deepStrictEqual(found, resolved.toSorted((a, b) => a.id < b.id ? -1 : 1));
+    deepStrictEqual(await query("SELECT count(*)::int FROM notifications"), [[200]]);
   },
 );
 
