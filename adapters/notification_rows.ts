@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { FILTER_PATTERNS_MAX } from "../ports/market_filters.ts";
+import { FILTER_PATTERNS_MAX, matchesPatterns } from "../ports/market_filters.ts";
 import {
   NOTIFICATION_FILTER_NAMES,
+  type NotificationFilters,
   type NotificationPlace,
   type NotificationQuery,
 } from "../ports/notification_queries.ts";
@@ -68,6 +69,14 @@ export function outlasts(next: StoredNotification, stored: StoredNotification): 
 /** Orders notifications by when they started. */
 export function compareStarts(a: NotificationPlace, b: NotificationPlace): number {
   return a.startedMs - b.startedMs || compareText(a.id, b.id);
+}
+
+/** Whether a notification matches all filters. */
+export function matchesNotification(filters: NotificationFilters, row: Notification): boolean {
+  return NOTIFICATION_FILTER_NAMES.every((name) => {
+    const [patterns, id] = [filters[name], row[name]];
+    return patterns === undefined || (id !== null && matchesPatterns(patterns, id));
+  });
 }
 
 /** @throws {RangeError} Where a read asks for more than fits into memory, for nothing, or by too many patterns. */

@@ -15,7 +15,10 @@ function time(example: string, description: string) {
 }
 
 const baselineSchema = z.object({
-  windowStart: time("09:00:00", "The hour before the notification's window."),
+  windowStart: time(
+    "09:00:00",
+    "The hour it is about: the one before the notification's window, or an earlier one that was calm.",
+  ),
   count: z.int().openapi({ description: "Samples that it rests on.", example: 60 }),
   mean: z.number().openapi({ description: "Mean price.", example: 6780 }),
   stddev: z.number().nullable().openapi({
@@ -36,7 +39,7 @@ export const notificationSchema = z.object({
   rule: z.string().openapi({ description: "The rule's name.", example: "tripled" }),
   kind: z.enum(RULE_KINDS).openapi({
     description:
-      "What the rule looks at. ratioAbove, ratioBelow: the price against the mean of the hour " +
+      "What the rule looks at. ratioAbove, ratioBelow: the price against the mean of an hour " +
       "before; deviation: how many standard deviations it is from that mean; marketSilent: no " +
       "sample of the market came; sourceSilent: no poll of the source brought anything.",
     example: "ratioAbove",
@@ -76,7 +79,7 @@ export const notificationSchema = z.object({
     example: 21018,
   }),
   value: z.number().openapi({
-    description: "What was found, in the unit of threshold.",
+    description: "What was found, in the unit of threshold; of deviation, below the mean negative.",
     example: 3.1,
   }),
   threshold: z.number().openapi({

@@ -53,17 +53,32 @@ export function matchesFilters(
   filters: MarketFilters,
   market: Readonly<Record<keyof MarketFilters, string | null>>,
 ): boolean {
-  return MARKET_FILTER_NAMES.every((name) => matchesFilter(filters[name], market[name]));
+  return MARKET_FILTER_NAMES.every((name) => {
+    const [patterns, id] = [filters[name], market[name]];
+    return patterns === undefined || (id !== null && matchesPatterns(patterns, id));
+  });
 }
 
-/** Whether one filter lets an id through. */
-export function matchesFilter(patterns: readonly string[] | undefined, id: string | null): boolean {
-  return patterns === undefined ||
-    (id !== null && patterns.some((pattern) => matchesPattern(pattern, id)));
+/** Whether an id matches any of the patterns. */
+export function matchesPatterns(patterns: readonly string[], id: string): boolean {
+  return patterns.some((pattern) => matchesPattern(pattern, id));
 }
 
-/** The first part begins the id, the last ends it, and each between follows the one before as soon as it can. */
-function matchesPattern(pattern: string, id: string): boolean {
+/**
+ * Whether a pattern matches an id as a whole.
+ *
+ * The first part begins the id, the last ends it, and each between follows the one before as soon as
+ * it can.
+ *
+ * @example
+ * ```ts
+ * import { matchesPattern } from "./market_filters.ts";
+ * import { strictEqual } from "node:assert";
+ * strictEqual(matchesPattern("btc*", "btcusd"), true);
+ * strictEqual(matchesPattern("btc", "btcusd"), false);
+ * ```
+ */
+export function matchesPattern(pattern: string, id: string): boolean {
   const [first, ...parts] = pattern.split(WILDCARD) as [string, ...string[]];
   const last = parts.pop();
   if (last === undefined) return id === pattern;

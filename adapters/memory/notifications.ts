@@ -3,15 +3,12 @@
  *
  * @module
  */
-import { matchesFilter } from "../../ports/market_filters.ts";
-import {
-  NOTIFICATION_FILTER_NAMES,
-  type NotificationQuery,
-} from "../../ports/notification_queries.ts";
+import type { NotificationQuery } from "../../ports/notification_queries.ts";
 import type { Notification } from "../../stats/notification.ts";
 import {
   checkNotificationQuery,
   compareStarts,
+  matchesNotification,
   notificationOf,
   outlasts,
   type StoredNotification,
@@ -51,7 +48,7 @@ export class MemoryNotifications {
     return [...this.#rows.values()].map(({ notification }) => notification)
       .filter(({ startedMs }) => startedMs >= fromMs && startedMs < toMs)
       .filter((row) => after === undefined || sign * compareStarts(row, after) > 0)
-      .filter((row) => NOTIFICATION_FILTER_NAMES.every((n) => matchesFilter(query[n], row[n])))
+      .filter((row) => matchesNotification(query, row))
       .sort((a, b) => sign * compareStarts(a, b))
       .slice(0, limit)
       .map((row) => structuredClone(row));

@@ -5,11 +5,8 @@
  */
 import { deepStrictEqual, strictEqual } from "node:assert";
 import fc from "fast-check";
-import { matchesFilter } from "../../ports/market_filters.ts";
-import {
-  NOTIFICATION_FILTER_NAMES,
-  type NotificationFilters,
-} from "../../ports/notification_queries.ts";
+import { matchesNotification } from "../../adapters/notification_rows.ts";
+import type { NotificationFilters } from "../../ports/notification_queries.ts";
 import { READ_LIMIT_MAX } from "../../ports/statistics_store.ts";
 import type { Notification } from "../../stats/notification.ts";
 import { TIME_MAX_MS } from "../../stats/sample.ts";
@@ -80,10 +77,11 @@ export function notificationFiltersContract(
             strictEqual(row.state === "resolved", same.some(({ state }) => state === "resolved"));
           }
           for (const filters of all) {
-            const expected = rows.filter((row) =>
-              NOTIFICATION_FILTER_NAMES.every((name) => matchesFilter(filters[name], row[name]))
+            await readsLike(
+              store,
+              filters,
+              rows.filter((row) => matchesNotification(filters, row)),
             );
-            await readsLike(store, filters, expected);
           }
         },
       );
