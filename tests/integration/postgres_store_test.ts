@@ -190,6 +190,24 @@ postgresTest(
   },
 );
 
+postgresTest(
+  "Postgres store: a database from before notifications keeps its rows and takes some",
+  async () => {
+    const { open, query } = await newSchema();
+    {
+      await using store = await open();
+      await store.writeStatistics(windows(0, 3));
+    }
+    await query(
+      `DROP TABLE notifications; UPDATE schema_version SET version = ${SCHEMA_VERSION - 1}`,
+    );
+    await using store = await open();
+    strictEqual((await store.statistics(ALL)).length, 3);
+    strictEqual(await store.writeNotifications([notification()]), 1);
+    deepStrictEqual(await store.notifications(ALL), [notification()]);
+  },
+);
+
 postgresTest("Postgres store: a newer schema is refused and left alone", async () => {
   const { open, query } = await newSchema();
   await (await open())[Symbol.asyncDispose]();
