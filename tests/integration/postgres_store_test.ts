@@ -282,8 +282,8 @@ postgresTest(
     strictEqual(await store.writeStatistics(windows(2, 2)), 2, "a new partition");
     const id = await store.storeId();
     await query(
-      "DROP TABLE statistics, markets, polls, stream_times, changes, schema_version; " +
-        "DROP SEQUENCE market_ids",
+      "DROP TABLE statistics, markets, polls, stream_times, changes, notifications, " +
+        "schema_version; DROP SEQUENCE market_ids",
     );
     deepStrictEqual(await store.sources(), []);
     strictEqual(await store.writeStatistics(windows(3, 2)), 2, "a new database");
