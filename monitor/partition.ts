@@ -316,7 +316,8 @@ export class MonitorPartition {
     found: Pick<Notification, "startedMs" | "price" | "value" | "baseline">,
   ): void {
     const windowStart = windowStartMs(found.startedMs, this.config.windowSizeMs);
-    const since = Math.min(this.logMs, found.price === null ? found.startedMs : Infinity);
+    // A price of the past may come late, as history that is played does.
+    const since = Math.min(this.logMs, found.startedMs);
     const alarm: Alarm = {
       ...{ state: "firing", rule, kind, threshold, ...found },
       ...{ windowStartMs: windowStart, endedMs: null, past: since < this.liveFromMs },
