@@ -8,9 +8,9 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import { getLogger } from "@logtape/logtape";
 import type { Context, Hono } from "hono";
 import { cors } from "hono/cors";
-import { timeout } from "hono/timeout";
 import type { Clock } from "../ports/clock.ts";
 import type { CoverageQueries } from "../ports/coverage_queries.ts";
+import type { DayQueries } from "../ports/day_statistics.ts";
 import type { StatisticsChanges } from "../ports/statistics_changes.ts";
 import {
   type StatisticsQueries,
@@ -34,12 +34,13 @@ import { createStreams } from "./row_stream.ts";
 import { routeSources } from "./sources.ts";
 import { routeStatistics, type StatisticsDeps } from "./statistics.ts";
 import { routeStream, STREAM_CLIENTS_MAX } from "./stream.ts";
+import { limitingTime } from "./time_limit.ts";
 import { routeTopics, type Topics } from "./topics.ts";
 import { validation } from "./validation.ts";
 
 /** What the API needs. */
 export interface ApiDeps extends OperationDeps, StatisticsDeps {
-  queries: StatisticsQueries & StatisticsChanges & CoverageQueries;
+  queries: StatisticsQueries & DayQueries & StatisticsChanges & CoverageQueries;
   clock: Clock;
   /** Ends all live streams when it aborts. */
   stop?: AbortSignal;
@@ -118,7 +119,7 @@ function protect(app: OpenAPIHono, { registry, clock }: ApiDeps, config: ApiConf
     c.set("streams", streams);
     await next();
   });
-  app.use("/v1/*", timeout(config.requestTimeMaxMs ?? REQUEST_TIME_MAX_MS, timedOut));
+  app.use("/v1/*", limitingTime(config.requestTimeMaxMs ?? REQUEST_TIME_MAX_MS));
   app.use("/v1/*", limitingReads(config.readCountMax));
 }
 
@@ -160,13 +161,6 @@ function close(app: OpenAPIHono, notFound: (c: Context) => Response): void {
 function methodNotAllowed(c: Context): Response {
   const detail = `${c.req.method} is not possible here: only ${ALLOW}`;
   return problem(c, 405, { detail, headers: { allow: ALLOW } });
-}
-
-function timedOut(): RequestProblem {
-  return new RequestProblem(503, {
-    detail: "The answer took too long: ask for less at once, by filters, times or limit",
-    headers: { "retry-after": "10" },
-  });
 }
 
 function answeringErrors(): (error: Error, c: Context) => Response {

@@ -15,6 +15,7 @@ import type {
   PollCounts,
   PollQuery,
 } from "../../ports/coverage_queries.ts";
+import type { DayMerging, DayQueries, DayQuery, DayRow } from "../../ports/day_statistics.ts";
 import type { ChangePage, StatisticsChanges } from "../../ports/statistics_changes.ts";
 import {
   type MarketQuery,
@@ -40,6 +41,7 @@ import {
   NotMadeYetError,
 } from "./errors.ts";
 import { forgetChanges } from "./changes.ts";
+import { areDaysDue, mergeDays } from "./day_writes.ts";
 import { BEGIN_ALONE, BEGIN_WRITE, LOCKS, prepare, refuseNewer } from "./schema.ts";
 import { StatisticsReads } from "./statistics_reads.ts";
 import { expireMonths, expireRows, upsert, upsertPolls } from "./statistics_writes.ts";
@@ -123,6 +125,8 @@ export class PostgresStatisticsStore
     StatisticsQueries,
     StatisticsChanges,
     CoverageQueries,
+    DayQueries,
+    DayMerging,
     AsyncDisposable {
   readonly #reads: StatisticsReads;
   /** The months that have a partition. */
@@ -169,12 +173,23 @@ export class PostgresStatisticsStore
     await this.#use(() => this.#write((query) => upsertPolls(query, records)));
   }
 
-  statistics(query: StatisticsQuery): Promise<StatisticsRow[]> {
-    return this.#use(() => this.#reads.statistics(query));
+  mergeDays(): Promise<boolean> {
+    return this.#use(async () => {
+      if (!await areDaysDue((...statement) => this.database.run(...statement))) return false;
+      return await this.database.transaction(mergeDays, { begin: BEGIN_ALONE });
+    });
   }
 
-  latest(query: MarketQuery): Promise<StatisticsRow[]> {
-    return this.#use(() => this.#reads.latest(query));
+  statistics(query: StatisticsQuery, signal?: AbortSignal): Promise<StatisticsRow[]> {
+    return this.#use(() => this.#reads.statistics(query, signal));
+  }
+
+  days(query: DayQuery, signal?: AbortSignal): Promise<DayRow[]> {
+    return this.#use(() => this.#reads.days(query, signal));
+  }
+
+  latest(query: MarketQuery, signal?: AbortSignal): Promise<StatisticsRow[]> {
+    return this.#use(() => this.#reads.latest(query, signal));
   }
 
   markets(query: MarketQuery): Promise<MarketRow[]> {
@@ -210,7 +225,7 @@ export class PostgresStatisticsStore
 
   #write<T>(work: (query: Query) => Promise<T>): Promise<T> {
     if (this.isReadOnly) throw new Error("The statistics store was opened for reading alone");
-    return this.database.transaction(work, BEGIN_WRITE);
+    return this.database.transaction(work, { begin: BEGIN_WRITE });
   }
 
   /** Does something; and once more where tables that were there are missed, after they were made anew. */
@@ -237,13 +252,15 @@ export class PostgresStatisticsStore
       }
       if (beforeMs <= expiry.doneMs) return;
       if (beforeMs > expiry.beforeMs) {
-        await this.database.transaction((query) => expireMonths(query, beforeMs), BEGIN_ALONE);
+        await this.database.transaction((query) => expireMonths(query, beforeMs), {
+          begin: BEGIN_ALONE,
+        });
         // Somebody else may have written old rows meanwhile: begin at the first there is.
         this.#expiry = { doneMs: 0, beforeMs };
       }
       this.#expiry.doneMs = await this.database.transaction(
         (query) => expireRows(query, this.#expiry.doneMs, beforeMs),
-        BEGIN_ALONE,
+        { begin: BEGIN_ALONE },
       );
     } catch (error) {
       if (performance.now() - this.#hinderedMs < REMINDER_INTERVAL_MS) return;

@@ -11,6 +11,7 @@ import type {
   PollCounts,
   PollQuery,
 } from "../../ports/coverage_queries.ts";
+import type { DayQueries, DayQuery, DayRow } from "../../ports/day_statistics.ts";
 import type { ChangePage, StatisticsChanges } from "../../ports/statistics_changes.ts";
 import {
   type MarketQuery,
@@ -54,7 +55,7 @@ interface Read {
  * that is given up ends at its next statement; until then its thread is taken.
  */
 export class SqliteReader
-  implements StatisticsQueries, StatisticsChanges, CoverageQueries, Disposable {
+  implements StatisticsQueries, DayQueries, StatisticsChanges, CoverageQueries, Disposable {
   readonly #threads = new Set<ReaderThread>();
   #waiting: Read[] = [];
   #congestion: ReturnType<typeof setTimeout> | undefined;
@@ -74,38 +75,42 @@ export class SqliteReader
     };
   }
 
-  statistics(query: StatisticsQuery): Promise<StatisticsRow[]> {
-    return this.#read("statistics", query);
+  statistics(query: StatisticsQuery, signal?: AbortSignal): Promise<StatisticsRow[]> {
+    return this.#read("statistics", [query], signal);
   }
 
-  latest(query: MarketQuery): Promise<StatisticsRow[]> {
-    return this.#read("latest", query);
+  days(query: DayQuery, signal?: AbortSignal): Promise<DayRow[]> {
+    return this.#read("days", [query], signal);
+  }
+
+  latest(query: MarketQuery, signal?: AbortSignal): Promise<StatisticsRow[]> {
+    return this.#read("latest", [query], signal);
   }
 
   markets(query: MarketQuery): Promise<MarketRow[]> {
-    return this.#read("markets", query);
+    return this.#read("markets", [query]);
   }
 
   sources(): Promise<{ last: PollRecord; lastSuccessMs: number | null }[]> {
-    return this.#read("sources");
+    return this.#read("sources", []);
   }
 
   changes(after: string | null, limit: number): Promise<ChangePage | null> {
-    return this.#read("changes", after, limit);
+    return this.#read("changes", [after, limit]);
   }
 
   polls(query: PollQuery): Promise<PollRecord[]> {
-    return this.#read("polls", query);
+    return this.#read("polls", [query]);
   }
 
   gaps(query: GapQuery): Promise<GapRow[]> {
-    return this.#read("gaps", query);
+    return this.#read("gaps", [query]);
   }
 
   pollCounts(
     query: { fromMs: number; toMs: number; windowSizeMs: number },
   ): Promise<PollCounts[]> {
-    return this.#read("pollCounts", query);
+    return this.#read("pollCounts", [query]);
   }
 
   /** Ends the threads; reads under way are given up. */
@@ -117,8 +122,12 @@ export class SqliteReader
     for (const thread of [...this.#threads]) thread.close(error);
   }
 
-  // deno-lint-ignore require-await -- the port is asynchronous; errors must reject
-  async #read<T>(name: ReadName, ...parameters: readonly unknown[]): Promise<T> {
+  async #read<T>(
+    name: ReadName,
+    parameters: readonly unknown[],
+    signal?: AbortSignal,
+  ): Promise<T> {
+    signal?.throwIfAborted();
     const place = `statistics store ${this.path}`;
     if (this.#isClosed) throw new StoreUnavailableError(`${place}: it is closed`);
     const { waitingCountMax, readTimeMaxMs } = this.#limits;
@@ -126,15 +135,24 @@ export class SqliteReader
       throw new StoreBusyError(`${place}: ${waitingCountMax} reads are waiting already`);
     }
     const settle = Promise.withResolvers<unknown>();
-    const timer = setTimeout(() => {
+    const giveUp = (reason: unknown) => {
       this.#waiting = this.#waiting.filter((waiting) => waiting !== read);
       for (const thread of this.#threads) thread.giveUp(read);
-      settle.reject(new StoreBusyError(`${place}: a read was not done in ${readTimeMaxMs} ms`));
+      end(read, () => settle.reject(reason));
+    };
+    const timer = setTimeout(() => {
+      giveUp(new StoreBusyError(`${place}: a read was not done in ${readTimeMaxMs} ms`));
     }, readTimeMaxMs);
     const read = { name, parameters, settle, timer };
-    this.#waiting.push(read);
-    this.#share();
-    return settle.promise as Promise<T>;
+    const onAbort = () => giveUp(signal!.reason);
+    signal?.addEventListener("abort", onAbort);
+    try {
+      this.#waiting.push(read);
+      this.#share();
+      return await settle.promise as T;
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+    }
   }
 
   /** Gives waiting reads to threads that are free. */

@@ -4,6 +4,7 @@
  * @module
  */
 import type { CoverageQueries } from "../../ports/coverage_queries.ts";
+import type { DayMerging, DayQueries } from "../../ports/day_statistics.ts";
 import type { StatisticsChanges } from "../../ports/statistics_changes.ts";
 import type { StatisticsQueries, StatisticsSink } from "../../ports/statistics_store.ts";
 import type { SqliteReader } from "./reader.ts";
@@ -13,13 +14,18 @@ import type { SqliteStatisticsStore } from "./statistics_store.ts";
 export function readApart(
   store: SqliteStatisticsStore,
   reader: SqliteReader,
-): StatisticsSink & StatisticsQueries & StatisticsChanges & CoverageQueries & Disposable {
+):
+  & (StatisticsSink & DayMerging)
+  & (StatisticsQueries & DayQueries & StatisticsChanges & CoverageQueries)
+  & Disposable {
   return {
     storeId: () => store.storeId(),
     writeStatistics: (records) => store.writeStatistics(records),
     writePolls: (records) => store.writePolls(records),
-    statistics: (query) => reader.statistics(query),
-    latest: (query) => reader.latest(query),
+    mergeDays: () => store.mergeDays(),
+    statistics: (query, signal) => reader.statistics(query, signal),
+    latest: (query, signal) => reader.latest(query, signal),
+    days: (query, signal) => reader.days(query, signal),
     markets: (query) => reader.markets(query),
     sources: () => reader.sources(),
     polls: (query) => reader.polls(query),

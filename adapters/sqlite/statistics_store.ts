@@ -13,6 +13,7 @@ import type {
   PollCounts,
   PollQuery,
 } from "../../ports/coverage_queries.ts";
+import type { DayMerging, DayQueries, DayQuery, DayRow } from "../../ports/day_statistics.ts";
 import type { ChangePage, StatisticsChanges } from "../../ports/statistics_changes.ts";
 import type {
   MarketQuery,
@@ -105,7 +106,14 @@ export async function openSqliteStore(
  * ```
  */
 export class SqliteStatisticsStore
-  implements StatisticsSink, StatisticsQueries, StatisticsChanges, CoverageQueries, Disposable {
+  implements
+    StatisticsSink,
+    StatisticsQueries,
+    StatisticsChanges,
+    CoverageQueries,
+    DayQueries,
+    DayMerging,
+    Disposable {
   readonly #connections: Connections;
   readonly #writes: StatisticsWrites | null;
   readonly #reads: StatisticsReads;
@@ -143,9 +151,18 @@ export class SqliteStatisticsStore
     return this.#write((writes) => writes.upsertPolls(records));
   }
 
+  mergeDays(): Promise<boolean> {
+    return this.#write((writes) => writes.mergeDays());
+  }
+
   // deno-lint-ignore require-await -- the port is asynchronous; errors must reject
   async statistics(query: StatisticsQuery): Promise<StatisticsRow[]> {
     return this.#read(() => this.#reads.statistics(query));
+  }
+
+  // deno-lint-ignore require-await -- as above
+  async days(query: DayQuery): Promise<DayRow[]> {
+    return this.#read(() => this.#reads.days(query));
   }
 
   // deno-lint-ignore require-await -- as above

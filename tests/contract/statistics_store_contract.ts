@@ -7,6 +7,7 @@ import { deepStrictEqual, match, notStrictEqual, ok, rejects, strictEqual } from
 import fc from "fast-check";
 import { FILTER_PATTERNS_MAX } from "../../ports/market_filters.ts";
 import type { CoverageQueries } from "../../ports/coverage_queries.ts";
+import type { DayMerging, DayQueries } from "../../ports/day_statistics.ts";
 import type { StatisticsChanges } from "../../ports/statistics_changes.ts";
 import {
   type PollRecord,
@@ -25,6 +26,7 @@ import { marketOf } from "../../stats/sample.ts";
 import { TickSet } from "../../stats/tick_set.ts";
 import { partitionOf } from "../../topology.ts";
 import { coverageContract } from "./coverage_contract.ts";
+import { dayStatisticsContract } from "./day_statistics_contract.ts";
 import { statisticsChangesContract } from "./statistics_changes_contract.ts";
 
 const HOUR_MS = 3_600_000;
@@ -38,6 +40,8 @@ export type StoreUnderTest =
   & StatisticsQueries
   & StatisticsChanges
   & CoverageQueries
+  & DayQueries
+  & DayMerging
   & AsyncDisposable;
 
 /** Opens an empty store. */
@@ -177,6 +181,7 @@ export function statisticsStoreContract(
   testRetention(test);
   testPolls(test);
   coverageContract(test);
+  dayStatisticsContract(name, open, { register, test, runCount });
   statisticsChangesContract(test, () => open(CONFIG));
 }
 

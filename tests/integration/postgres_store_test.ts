@@ -165,7 +165,7 @@ postgresTest("Postgres store: a newer schema is refused and left alone", async (
   await query("UPDATE schema_version SET version = 99");
   await rejects(
     open(),
-    /schema version of database \w+ is 99 and this program knows 2; run the newer/,
+    /schema version of database \w+ is 99 and this program knows 3; run the newer/,
   );
   deepStrictEqual(await query("SELECT version FROM schema_version"), [[99]]);
 });
@@ -231,7 +231,8 @@ postgresTest(
     strictEqual(await store.writeStatistics(windows(2, 2)), 2, "a new partition");
     const id = await store.storeId();
     await query(
-      "DROP TABLE statistics, markets, polls, stream_times, changes, schema_version; " +
+      "DROP TABLE statistics, day_statistics, unmerged_days, markets, polls, stream_times, changes, " +
+        "schema_version; " +
         "DROP SEQUENCE market_ids",
     );
     deepStrictEqual(await store.sources(), []);
