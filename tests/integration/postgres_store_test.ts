@@ -242,6 +242,34 @@ postgresTest(
 );
 
 postgresTest(
+  "Postgres store: what nobody waits for any more is cancelled at the server",
+  async () => {
+    const { open, query, url } = await newSchema();
+    await using store = await open();
+    await store.writeStatistics(windows(0, 2));
+    const other = new Client({ connectionString: url });
+    await other.connect();
+    await other.query("BEGIN; LOCK TABLE statistics, markets");
+    // Over a connection of its own: within a transaction what was seen first stays.
+    const waiting = async () =>
+      (await query(
+        `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%unmerged_days%'`,
+      )).length;
+    const gone = new AbortController();
+    const days = { fromMs: 0, toMs: T0 * 2, limit: 20_000 };
+    const reads = Array.from({ length: 8 }, () => store.days(days, gone.signal));
+    await waitUntil("all reads wait", async () => await waiting() === 8);
+    const reason = new Error("the client has gone");
+    gone.abort(reason);
+    await Promise.all(reads.map((read) => rejects(read, reason)));
+    strictEqual(await waiting(), 0);
+    await other.query("COMMIT");
+    await other.end();
+    strictEqual((await store.days(days)).length, 2);
+  },
+);
+
+postgresTest(
   "Postgres store: a change that becomes visible late is not passed over by whoever follows",
   async () => {
     const { open, query, url } = await newSchema();
