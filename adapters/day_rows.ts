@@ -24,9 +24,9 @@ export function compareDays(a: RowPlace, b: RowPlace): number {
 }
 
 /** A day as it is stored: whether it is sealed is known when it is read. */
-export interface StoredDay extends DayRow {
+export interface StoredDay {
   /** `open` where a live window of it is. */
-  state: "open" | "closed";
+  row: DayRow & { state: "open" | "closed" };
   /** The end of the last live window, on which depends whether all are sealed; `null`: there is none. */
   liveEndMs: number | null;
 }
@@ -37,7 +37,7 @@ export function mergedDay(windows: readonly StoredRow[]): StoredDay {
   const live = windows.filter((window) => window.origin === "live");
   const merged = mergeWindows(windows, first.startMs, last.endMs);
   // Written out, as rows of a store are: objects of one shape.
-  return {
+  const row: StoredDay["row"] = {
     exchange: first.exchange,
     instrument: first.instrument,
     base: first.base,
@@ -63,23 +63,19 @@ export function mergedDay(windows: readonly StoredRow[]): StoredDay {
     amended: merged.amended,
     origin: merged.origin,
     parts: sumOfParts(windows),
-    liveEndMs: live.at(-1)?.endMs ?? null,
   };
+  return { row, liveEndMs: live.at(-1)?.endMs ?? null };
 }
 
 /** The day as it is read. */
-export function shownDay({ liveEndMs, ...day }: StoredDay, streams: StreamTimes): DayRow {
-  return { ...day, state: stateOf(day, liveEndMs, streams) };
-}
-
-function stateOf(
-  day: Omit<StoredDay, "liveEndMs">,
-  liveEndMs: number | null,
-  streams: StreamTimes,
-): DayRow["state"] {
-  if (liveEndMs === null) return "sealed";
-  const { exchange, instrument, state } = day;
-  return streams.stateOf({ exchange, instrument, state, origin: "live", endMs: liveEndMs });
+export function shownDay({ row: stored, liveEndMs }: StoredDay, streams: StreamTimes): DayRow {
+  const row: DayRow = stored;
+  if (liveEndMs === null) row.state = "sealed";
+  else {
+    const { exchange, instrument, state } = stored;
+    row.state = streams.stateOf({ exchange, instrument, state, origin: "live", endMs: liveEndMs });
+  }
+  return row;
 }
 
 /** @throws {RangeError} As the port's. */

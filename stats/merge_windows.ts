@@ -78,10 +78,10 @@ export function mergeWindows(
 ): MergedWindow {
   const moments = emptyMoments();
   const ticks = new TickSum();
-  const origins = new Set<string>();
   let [min, max] = [Infinity, -Infinity];
   let opening: MergeableWindow | undefined;
   let closing: MergeableWindow | undefined;
+  let origin: string | undefined;
   let state = STATES.length - 1;
   let [windowCount, revision, amended] = [0, 0, false];
   for (const window of windows) {
@@ -93,7 +93,8 @@ export function mergeWindows(
     }
     merge(moments, window);
     ticks.add(window);
-    origins.add(window.origin);
+    origin ??= window.origin;
+    if (window.origin !== origin) origin = MIXED_ORIGIN;
     if (window.min < min) min = window.min;
     if (window.max > max) max = window.max;
     if (opening === undefined || precedes(window, opening, window.openMs - opening.openMs)) {
@@ -107,7 +108,7 @@ export function mergeWindows(
     revision += window.revision;
     windowCount += window.parts?.windowCount ?? 1;
   }
-  if (opening === undefined || closing === undefined) {
+  if (opening === undefined || closing === undefined || origin === undefined) {
     throw new RangeError(`No windows to merge into [${startMs}, ${endMs})`);
   }
   return {
@@ -126,7 +127,7 @@ export function mergeWindows(
     marketCount: ticks.marketCount,
     state: STATES[state]!,
     amended,
-    origin: origins.size === 1 ? opening.origin : MIXED_ORIGIN,
+    origin,
     revision,
   };
 }
@@ -168,18 +169,20 @@ function addParts(sum: MergedParts, window: MergeableWindow): void {
 /** Counts ticks, and per market how many there could be. */
 class TickSum {
   count = 0;
-  readonly #markets = new Map<string, MergedParts>();
   #last: MergeableWindow | undefined;
+  /** Of the last window's market. */
   #parts = sumOfParts([]);
+  /** Of all markets; `null` while there is one, as there mostly is. */
+  #markets: Map<string, MergedParts> | null = null;
 
   get marketCount(): number {
-    return this.#markets.size;
+    return this.#markets?.size ?? (this.#last === undefined ? 0 : 1);
   }
 
   add(window: MergeableWindow): void {
-    const { exchange, instrument } = window;
-    // Rows mostly come market by market: no key to make for each.
-    if (exchange !== this.#last?.exchange || instrument !== this.#last.instrument) {
+    const last = this.#last ?? window;
+    if (window.exchange !== last.exchange || window.instrument !== last.instrument) {
+      this.#markets ??= new Map([[marketOf(last), this.#parts]]);
       const market = marketOf(window);
       this.#parts = this.#markets.get(market) ?? sumOfParts([]);
       this.#markets.set(market, this.#parts);
@@ -192,7 +195,7 @@ class TickSum {
   /** The ticks that all markets could have in `durationMs`; `null` where no schedule is known. */
   expectedIn(durationMs: number): number | null {
     let sum: number | null = null;
-    for (const { scheduledMs, scheduledTickCount } of this.#markets.values()) {
+    for (const { scheduledMs, scheduledTickCount } of this.#markets?.values() ?? [this.#parts]) {
       if (scheduledMs === 0) continue;
       const expected = Math.round(scheduledTickCount * (durationMs / scheduledMs));
       sum = (sum ?? 0) + Math.max(1, expected);

@@ -132,9 +132,10 @@ export class MemoryStatisticsStore
     }
     return [...days.values()]
       .map((rows) => mergedDay(rows.sort((a, b) => a.startMs - b.startMs)))
+      .map((day) => shownDay(day, this.#streams))
       .filter((day) => after === undefined || compareDays(day, after) > 0)
       .sort(compareDays)
-      .slice(0, limit).map((day) => shownDay(day, this.#streams));
+      .slice(0, limit);
   }
 
   mergeDays(): Promise<boolean> {

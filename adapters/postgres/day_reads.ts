@@ -42,7 +42,7 @@ export async function readDays(query: Query, wanted: DayQuery): Promise<StoredDa
   for (let i = 0; i < unmerged.length; i += MERGED_AT_ONCE_MAX) {
     const chunk = unmerged.slice(i, i + MERGED_AT_ONCE_MAX);
     for (const { market, day } of await mergeUnmerged(query, chunk)) {
-      merged.set(keyOf(market, dayOf(day.startMs)), day);
+      merged.set(keyOf(market, dayOf(day.row.startMs)), day);
     }
   }
   return rows.map((values) =>

@@ -11,30 +11,30 @@ import { arrayOf, unnested } from "./window_rows.ts";
 const COLUMNS: readonly (readonly [
   name: string,
   type: string,
-  of: (day: StoredDay) => number | string | boolean | null,
+  of: (row: StoredDay["row"], liveEndMs: number | null) => number | string | boolean | null,
 ])[] = [
-  ["start_ms", "bigint", (day) => day.startMs],
-  ["end_ms", "bigint", (day) => day.endMs],
-  ["count", "bigint", (day) => day.count],
-  ["mean_hi", "float8", (day) => day.meanHi],
-  ["mean_lo", "float8", (day) => day.meanLo],
-  ["m2_hi", "float8", (day) => day.m2Hi],
-  ["m2_lo", "float8", (day) => day.m2Lo],
-  ["min", "float8", (day) => day.min],
-  ["max", "float8", (day) => day.max],
-  ["open", "float8", (day) => day.openPrice],
-  ["open_ms", "bigint", (day) => day.openMs],
-  ["close", "float8", (day) => day.closePrice],
-  ["close_ms", "bigint", (day) => day.closeMs],
-  ["tick_count", "bigint", (day) => day.tickCount],
-  ["revision", "bigint", (day) => day.revision],
-  ["amended", "boolean", (day) => day.amended],
-  ["is_closed", "boolean", (day) => day.state === "closed"],
-  ["origin", "text", (day) => day.origin],
-  ["live_end_ms", "bigint", (day) => day.liveEndMs],
-  ["window_count", "integer", (day) => day.parts.windowCount],
-  ["scheduled_ms", "bigint", (day) => day.parts.scheduledMs],
-  ["scheduled_tick_count", "float8", (day) => day.parts.scheduledTickCount],
+  ["start_ms", "bigint", (row) => row.startMs],
+  ["end_ms", "bigint", (row) => row.endMs],
+  ["count", "bigint", (row) => row.count],
+  ["mean_hi", "float8", (row) => row.meanHi],
+  ["mean_lo", "float8", (row) => row.meanLo],
+  ["m2_hi", "float8", (row) => row.m2Hi],
+  ["m2_lo", "float8", (row) => row.m2Lo],
+  ["min", "float8", (row) => row.min],
+  ["max", "float8", (row) => row.max],
+  ["open", "float8", (row) => row.openPrice],
+  ["open_ms", "bigint", (row) => row.openMs],
+  ["close", "float8", (row) => row.closePrice],
+  ["close_ms", "bigint", (row) => row.closeMs],
+  ["tick_count", "bigint", (row) => row.tickCount],
+  ["revision", "bigint", (row) => row.revision],
+  ["amended", "boolean", (row) => row.amended],
+  ["is_closed", "boolean", (row) => row.state === "closed"],
+  ["origin", "text", (row) => row.origin],
+  ["live_end_ms", "bigint", (_, liveEndMs) => liveEndMs],
+  ["window_count", "integer", (row) => row.parts.windowCount],
+  ["scheduled_ms", "bigint", (row) => row.parts.scheduledMs],
+  ["scheduled_tick_count", "float8", (row) => row.parts.scheduledTickCount],
 ];
 
 /** The names of the columns that tell of the windows. */
@@ -52,11 +52,11 @@ export function dayParameters(
 ): SqlValue[] {
   return [
     arrayOf(days.map(({ market }) => market)),
-    arrayOf(days.map(({ day }) => dayOf(day.startMs))),
+    arrayOf(days.map(({ day }) => dayOf(day.row.startMs))),
     ...COLUMNS.map(([, type, of]) =>
       type === "text"
-        ? days.map(({ day }) => of(day) as string)
-        : arrayOf(days.map(({ day }) => of(day) as number | boolean | null))
+        ? days.map(({ day }) => of(day.row, day.liveEndMs) as string)
+        : arrayOf(days.map(({ day }) => of(day.row, day.liveEndMs) as number | boolean | null))
     ),
   ];
 }
@@ -64,7 +64,7 @@ export function dayParameters(
 /** The day of an array of a market's exchange, instrument, base and quote, and {@link DAY_NAMES}. */
 export function readDay(values: readonly unknown[]): StoredDay {
   // Written out, and in the order of all rows: objects of one shape, made twice as fast as by a loop.
-  return {
+  const row = {
     exchange: values[0],
     instrument: values[1],
     base: values[2],
@@ -93,6 +93,6 @@ export function readDay(values: readonly unknown[]): StoredDay {
       scheduledMs: values[24],
       scheduledTickCount: values[25],
     },
-    liveEndMs: values[22],
-  } as StoredDay;
+  } as StoredDay["row"];
+  return { row, liveEndMs: values[22] as number | null };
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { DayQuery, DayRow } from "../../ports/day_statistics.ts";
-import type { StatisticsStoreConfig } from "../../ports/statistics_store.ts";
+import type { RowPlace, StatisticsStoreConfig } from "../../ports/statistics_store.ts";
 import {
   checkDayQuery,
   compareDays,
@@ -30,6 +30,8 @@ const WINDOWS_SQL = perTable((table) =>
          CROSS JOIN open_statistics AS s ON ${atWindow("t.start", "m.id")}
          WHERE m.id = ?2 AND t.start >= ?1 * ${DAY_MS} AND t.start < (?1 + 1) * ${DAY_MS}`
 );
+
+type DayKey = [day: number, market: number];
 
 /** As the port's. Call it within a read transaction. */
 export function readDays(
@@ -79,17 +81,16 @@ function readPage(
   const names = page("unmerged_days", "m.exchange, m.instrument, m.id, s.day");
   const places = names.map(placeOf);
   // Those beyond the page need not be merged.
-  const chosen = [...merged, ...places].sort(compareDays).slice(0, limit);
+  const chosen = [...merged, ...places].sort((a, b) => compareDays(a.row, b.row)).slice(0, limit);
   const openFromDay = readOpenFromDay(db);
-  return chosen.map((day) =>
-    "market" in day ? mergeDay(db, [day.day, day.market], openFromDay) : day
-  );
+  return chosen.map((day) => "key" in day ? mergeDay(db, day.key, openFromDay) : day);
 }
 
-function placeOf([exchange, instrument, market, day]: SqlValue[]) {
+function placeOf([exchange, instrument, market, day]: SqlValue[]): { row: RowPlace; key: DayKey } {
+  const startMs = (day as number) * DAY_MS;
   return {
-    ...{ exchange: exchange as string, instrument: instrument as string },
-    ...{ startMs: (day as number) * DAY_MS, market: market as number, day: day as number },
+    row: { exchange: exchange as string, instrument: instrument as string, startMs },
+    key: [day as number, market as number],
   };
 }
 
@@ -102,7 +103,7 @@ export function readOpenFromDay(db: Statements): number {
 /** Merges a day of its windows, of which there are some. */
 export function mergeDay(
   db: Statements,
-  key: [day: number, market: number],
+  key: DayKey,
   openFromDay: number,
 ): StoredDay {
   const windows: StoredRow[] = db.all(WINDOWS_SQL.statistics, key).map(readRow);

@@ -19,7 +19,7 @@ export const INSERT_DAY_SQL = `INSERT INTO day_statistics (market, ${COLUMNS})
   VALUES (?, ${COLUMNS.replace(/\w+/g, "?")})`;
 
 /** The values of {@link INSERT_DAY_SQL}. */
-export function dayParameters(row: StoredDay, market: number): SqlValue[] {
+export function dayParameters({ row, liveEndMs }: StoredDay, market: number): SqlValue[] {
   const day = dayOf(row.startMs);
   const dayMs = day * DAY_MS;
   return [
@@ -43,7 +43,7 @@ export function dayParameters(row: StoredDay, market: number): SqlValue[] {
     row.revision,
     Number(row.amended),
     Number(row.state === "closed"),
-    row.liveEndMs === null ? null : row.liveEndMs - dayMs,
+    liveEndMs === null ? null : liveEndMs - dayMs,
     row.parts.windowCount,
     row.parts.scheduledMs,
     row.parts.scheduledTickCount,
@@ -54,7 +54,7 @@ export function dayParameters(row: StoredDay, market: number): SqlValue[] {
 export function readDay(values: readonly SqlValue[]): StoredDay {
   const number = (i: number) => values[i] as number;
   const dayMs = number(4) * DAY_MS;
-  return {
+  const row: StoredDay["row"] = {
     exchange: values[0] as string,
     instrument: values[1] as string,
     base: values[2] as string | null,
@@ -83,6 +83,6 @@ export function readDay(values: readonly SqlValue[]): StoredDay {
       scheduledMs: number(25),
       scheduledTickCount: number(26),
     },
-    liveEndMs: values[23] === null ? null : dayMs + number(23),
   };
+  return { row, liveEndMs: values[23] === null ? null : dayMs + number(23) };
 }
