@@ -19,8 +19,10 @@ import {
 } from "../ports/statistics_store.ts";
 import { type AccessConfig, guardingMessages, identifying, requiringToken } from "./access.ts";
 import { type AggregateConfig, routeAggregate } from "./aggregate.ts";
+import type { Peer } from "./client.ts";
 import { routeCoverage } from "./coverage.ts";
 import { guard, requestMetric } from "./guard.ts";
+import { createKeptAnswers, type KeptAnswersDeps } from "./kept_answers.ts";
 import { routeMarkets } from "./markets.ts";
 import { routeMessages } from "./messages.ts";
 import { apiDocument } from "./openapi.ts";
@@ -28,7 +30,7 @@ import { type OperationDeps, routeOperation } from "./operation.ts";
 import { routePage } from "./page.ts";
 import { routePolls } from "./polls.ts";
 import { problem, refuseInvalid, RequestProblem } from "./problem.ts";
-import { limitingRate } from "./rate_limit.ts";
+import { createRateLimit, limitingRate } from "./rate_limit.ts";
 import { limitingReads } from "./reads.ts";
 import { createStreams } from "./row_stream.ts";
 import { routeSources } from "./sources.ts";
@@ -36,7 +38,8 @@ import { routeStatistics, type StatisticsDeps } from "./statistics.ts";
 import { routeStream, STREAM_CLIENTS_MAX } from "./stream.ts";
 import { limitingTime } from "./time_limit.ts";
 import { routeTopics, type Topics } from "./topics.ts";
-import { validation } from "./validation.ts";
+import { Tokens } from "./tokens.ts";
+import { createByteCache, validation } from "./validation.ts";
 
 /** What the API needs. */
 export interface ApiDeps extends OperationDeps, StatisticsDeps {
@@ -79,7 +82,8 @@ const EXPOSED_HEADERS = ["ETag", "Retry-After", "RateLimit", "RateLimit-Policy"]
 /** Makes the API: call its `fetch` with a request, or in a test its `request` with a path. */
 export function createApi(deps: ApiDeps, config: ApiConfig): Hono {
   const app = new OpenAPIHono({ defaultHook: refuseInvalid });
-  protect(app, deps, config);
+  const shared = shareOf(deps, config);
+  protect(app, shared, config);
 
   routeMarkets(app, deps.queries);
   routeStatistics(app, deps, config);
@@ -99,21 +103,45 @@ export function createApi(deps: ApiDeps, config: ApiConfig): Hono {
     app,
     (c) => problem(c, 404, { detail: `There is no ${c.req.path}: /openapi.json has all there is` }),
   );
+  // Which origin may read an answer is not looked at there.
+  if (config.corsOrigins.length === 0) answerKept(app, shared);
   return app;
 }
 
+/** What the long way of a request and the short one have in common. */
+function shareOf({ registry, clock }: ApiDeps, config: ApiConfig): KeptAnswersDeps {
+  return {
+    clock,
+    cache: createByteCache(),
+    tokens: new Tokens(config.apiTokens),
+    limit: createRateLimit(config.rateLimitPerMinute, clock),
+    observe: requestMetric(registry),
+  };
+}
+
+function answerKept(app: OpenAPIHono, shared: KeptAnswersDeps): void {
+  const keptAnswer = createKeptAnswers(shared);
+  const longWay = app.fetch;
+  app.fetch = (request, peer, context) =>
+    keptAnswer(request, peer as Partial<Peer> | undefined) ?? longWay(request, peer, context);
+}
+
 /** What a request passes on its way to a route, in this order. */
-function protect(app: OpenAPIHono, { registry, clock }: ApiDeps, config: ApiConfig): void {
-  app.use(guard(requestMetric(registry)));
+function protect(
+  app: OpenAPIHono,
+  { cache, clock, limit, observe, tokens }: KeptAnswersDeps,
+  config: ApiConfig,
+): void {
+  app.use(guard(observe));
   if (config.corsOrigins.length > 0) {
     const origin = config.corsOrigins.includes("*") ? "*" : [...config.corsOrigins];
     app.use(cors({ origin, allowMethods: ["GET", "HEAD"], exposeHeaders: EXPOSED_HEADERS }));
   }
   // Before a token is asked for: who guesses tokens is limited, too.
-  app.use(identifying(config), limitingRate(config.rateLimitPerMinute, clock));
+  app.use(identifying(tokens), limitingRate(limit));
   app.use(requiringToken(config));
   app.use("/v1/topics/:topic/messages", guardingMessages(config));
-  app.use(validation(clock, config.apiTokens.length > 0));
+  app.use(validation(cache, clock, config.apiTokens.length > 0));
   const streams = createStreams();
   app.use("/v1/*", async (c, next) => {
     c.set("streams", streams);
@@ -136,7 +164,7 @@ export function createOperation(
 ): Hono {
   const app = new OpenAPIHono({ defaultHook: refuseInvalid });
   app.use(guard(() => {}));
-  app.use(identifying(config), requiringToken(config));
+  app.use(identifying(new Tokens(config.apiTokens)), requiringToken(config));
   routeOperation(app, deps);
   close(app, (c) => {
     if (!isApiComing) {

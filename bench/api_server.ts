@@ -21,15 +21,18 @@ async function openToRead(database: string): Promise<ApiDeps["queries"]> {
   return await openPostgresStore(database, STORE_CONFIG, { isReadOnly: true });
 }
 
-async function handlerOf(kind: string, what: string) {
-  if (kind === "bare") {
-    const bytes = await Deno.readFile(what);
-    const app = new Hono();
-    app.get("/v1/statistics", (c) => c.body(bytes, 200, { "content-type": "application/json" }));
-    return app.fetch;
-  }
+/** Serves the bytes of a file, and nothing else; the port. */
+async function serveBare(file: string): Promise<number> {
+  const bytes = await Deno.readFile(file);
+  const app = new Hono();
+  app.get("/v1/statistics", (c) => c.body(bytes, 200, { "content-type": "application/json" }));
+  return Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, app.fetch).addr.port;
+}
+
+/** Serves the API as a process of the program does; the port. */
+async function serveApi(database: string): Promise<number> {
   const app = createApi({
-    queries: await openToRead(what),
+    queries: await openToRead(database),
     clock: systemClock,
     health: () => Promise.resolve({ api: { ready: true, problems: [] } }),
     registry: new Registry(),
@@ -39,11 +42,12 @@ async function handlerOf(kind: string, what: string) {
     ...{ corsOrigins: [], apiTokens: [], topicMessages: "open" },
     ...{ rateLimitPerMinute: RATE_LIMIT_PER_MINUTE, windowSizeMs: 3_600_000 },
   });
-  return app.fetch;
+  const server = listen(app.fetch, { host: "127.0.0.1", port: 0 }, systemClock);
+  return Number(new URL(server.url).port);
 }
 
 if (import.meta.main) {
   const [kind, what] = Deno.args as [string, string];
-  const server = listen(await handlerOf(kind, what), { host: "127.0.0.1", port: 0 }, systemClock);
-  Deno.stdout.writeSync(new TextEncoder().encode(`${new URL(server.url).port}\n`));
+  const port = await (kind === "bare" ? serveBare : serveApi)(what);
+  Deno.stdout.writeSync(new TextEncoder().encode(`${port}\n`));
 }
