@@ -99,8 +99,9 @@ function tellLength(c: Context, byteCount: number): void {
   if (c.req.method === "HEAD") c.header("Content-Length", `${byteCount}`);
 }
 
-/** Path and parameters, whatever their order; `null` where the answer is not JSON. */
+/** Path and parameters, whatever their order; `null` where the answer is not JSON, or not asked for. */
 function keyOf(c: Context): string | null {
+  if (c.req.method !== "GET" && c.req.method !== "HEAD") return null;
   if (!c.req.path.startsWith("/v1/") || wantedFormat(c) !== "json") return null;
   return keyOfUrl(c.req.url);
 }

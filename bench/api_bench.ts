@@ -55,8 +55,8 @@ export async function benchApi(options: ApiBenchOptions, output: Output): Promis
     const built = await buildStore(database, options.rowCount ?? ROW_COUNT, output);
     const bytesPerRow = await bytesOf(database) / built.rowCount;
     await using ours = await Server.start("ours", database);
-    const fromMs = START_MS + (Math.floor(built.hourCount / 24 / 2)) * DAY_MS;
-    const dayOfAll = await askForDays(ours, built.hourCount);
+    const fromMs = START_MS + Math.floor((built.dayCount - 1) / 2) * DAY_MS;
+    const dayOfAll = await askForDays(ours, built.dayCount);
     const dayOfOne = await askForOne(ours, folder, fromMs);
     return { built, bytesPerRow, dayOfOne, dayOfAll };
   } finally {
@@ -109,9 +109,9 @@ async function askForOne(
 /** Asks for days of all markets by exchange, one after the other. */
 async function askForDays(
   server: Server,
-  hourCount: number,
+  storedCount: number,
 ): Promise<{ medianMs: number; p99Ms: number }> {
-  const dayCount = Math.max(1, Math.min(DAY_COUNT, Math.floor(hourCount / 24) - 1));
+  const dayCount = Math.min(DAY_COUNT, storedCount);
   const durationsMs: number[] = [];
   for (let i = 0; i < dayCount + DAY_REQUEST_COUNT; i++) {
     const fromMs = START_MS + (i % dayCount) * DAY_MS;

@@ -1,6 +1,6 @@
 /**
- * A store with a month of many markets for the bench of the API, written as the writer does: hour by
- * hour, all markets' closed windows of it, and days merged once they are over.
+ * A store with a month of many markets for the bench of the API: hour by hour, all markets' closed
+ * windows of it, and days merged once they are over.
  *
  * @module
  */
@@ -11,14 +11,19 @@ import { showProgress } from "../commands/import/progress.ts";
 import type { DayMerging } from "../ports/day_statistics.ts";
 import type { StatisticsRecord, StatisticsSink } from "../ports/statistics_store.ts";
 import { TickSet } from "../stats/tick_set.ts";
+import { copyDay } from "./api_copies.ts";
 
-/** Of what is measured: a name, and what is wanted of it. */
+/** As many as Cryptowatch had. */
 export const MARKET_COUNT = 14_500;
 const EXCHANGE_COUNT = 29;
 const QUOTES = ["usd", "eur", "btc", "usdt"];
 const HOUR_MS = 3_600_000;
 /** The first hour of the store, at midnight of UTC. */
 export const START_MS = Date.UTC(2024, 0, 1);
+/** In one month, which Postgres keeps as one table. */
+const DAY_COUNT_MAX = 30;
+/** Hours after the last whole day: so many that it is over. */
+const HOURS_AFTER = 2;
 /** Windows of one write, as the writer's fetches bring them. */
 const BATCH_ROWS = 2_000;
 
@@ -30,8 +35,11 @@ export const STORE_CONFIG = {
 /** What came of building. */
 export interface BuiltStore {
   rowCount: number;
-  hourCount: number;
-  writeSeconds: number;
+  /** Whole days. */
+  dayCount: number;
+  /** Windows that were written as the writer does, per second. */
+  writtenPerSecond: number;
+  /** For merging all days. */
   mergeSeconds: number;
 }
 
@@ -52,33 +60,47 @@ export async function openToWrite(
   });
 }
 
-/** Fills an empty store with at least `rowCount` windows, whole hours of all markets. */
+/**
+ * Fills an empty store with at least `rowCount` windows, whole days of all markets: the first as the
+ * writer does it, and the others as copies of it; then the first hours of one day more.
+ */
 export async function buildStore(
   database: string,
   rowCount: number,
   output: Output,
 ): Promise<BuiltStore> {
   await using store = await openToWrite(database);
-  const hourCount = Math.ceil(rowCount / MARKET_COUNT);
+  const dayCount = Math.max(2, Math.ceil(rowCount / (24 * MARKET_COUNT)));
+  if (dayCount > DAY_COUNT_MAX) {
+    throw new RangeError(`at most ${DAY_COUNT_MAX} days fit in a month`);
+  }
+  const hourCount = 24 * dayCount + HOURS_AFTER;
   const total = hourCount * MARKET_COUNT;
-  let writeMs = 0;
-  let mergeMs = 0;
   using progress = showProgress("Building the store", total, output);
-  for (let hour = 0; hour < hourCount; hour++) {
+  let writeMs = 0;
+  const write = async (hour: number) => {
     const records = hourOf(hour);
     const startedMs = performance.now();
     for (let i = 0; i < records.length; i += BATCH_ROWS) {
       await store.writeStatistics(records.slice(i, i + BATCH_ROWS));
     }
-    const writtenMs = performance.now();
-    while (await store.mergeDays());
-    writeMs += writtenMs - startedMs;
-    mergeMs += performance.now() - writtenMs;
+    writeMs += performance.now() - startedMs;
     progress.update((hour + 1) * MARKET_COUNT);
-  }
+  };
+  for (let hour = 0; hour < 24; hour++) await write(hour);
+  await copyDay(
+    database,
+    START_MS,
+    dayCount - 1,
+    (done) => progress.update((done + 1) * 24 * MARKET_COUNT),
+  );
+  for (let hour = 24 * dayCount; hour < hourCount; hour++) await write(hour);
+  const startedMs = performance.now();
+  while (await store.mergeDays());
   return {
-    ...{ rowCount: total, hourCount },
-    ...{ writeSeconds: writeMs / 1000, mergeSeconds: mergeMs / 1000 },
+    ...{ rowCount: total, dayCount },
+    writtenPerSecond: (24 + HOURS_AFTER) * MARKET_COUNT / (writeMs / 1000),
+    mergeSeconds: (performance.now() - startedMs) / 1000,
   };
 }
 

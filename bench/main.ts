@@ -134,10 +134,11 @@ const BENCHES: Record<string, (options: Options) => Promise<void>> = {
 };
 
 function sayApi({ built, bytesPerRow, dayOfOne, dayOfAll }: ApiFigures): void {
-  const { rowCount, writeSeconds, mergeSeconds } = built;
-  const perSecond = Math.round(rowCount / writeSeconds);
+  const { rowCount, writtenPerSecond, mergeSeconds } = built;
   say(
-    `API, ${rowCount} windows stored (${perSecond} a second, their days merged in ` +
+    `API, ${rowCount} windows stored (${
+      Math.round(writtenPerSecond)
+    } a second, their days merged in ` +
       `${mergeSeconds.toFixed(0)} s), ${bytesPerRow.toFixed(1)} bytes each on disk:`,
   );
   say(formatTable(
