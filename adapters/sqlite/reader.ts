@@ -24,6 +24,7 @@ import {
   StoreBusyError,
   StoreUnavailableError,
 } from "../../ports/statistics_store.ts";
+import { unpackDays } from "./day_columns.ts";
 import { type Answer, errorOf, type Opening, type ReadName } from "./reader_protocol.ts";
 
 /** Threads of one reader: a second one, so that what is quick need not wait for what is not; each takes some 20 MB. */
@@ -79,8 +80,8 @@ export class SqliteReader
     return this.#read("statistics", [query], signal);
   }
 
-  days(query: DayQuery, signal?: AbortSignal): Promise<DayRow[]> {
-    return this.#read("days", [query], signal);
+  async days(query: DayQuery, signal?: AbortSignal): Promise<DayRow[]> {
+    return unpackDays(await this.#read("days", [query], signal));
   }
 
   latest(query: MarketQuery, signal?: AbortSignal): Promise<StatisticsRow[]> {
