@@ -33,6 +33,9 @@ const CLOSE_TIMEOUT_MS = 2_000;
 /** A transaction is tried so often, and this long apart on average, in ms. */
 const [TRY_COUNT_MAX, TRY_INTERVAL_MS] = [8, 20];
 
+/** Compiling takes longer than any statement here gains by it; a page of days is sorted in memory. What the address says overrides them. */
+const SESSION_OPTIONS = "-c jit=off -c work_mem=16MB";
+
 const logger = getLogger(["data-tracker", "postgres"]);
 
 /** A value of a parameter. */
@@ -250,8 +253,7 @@ export class Database implements AsyncDisposable {
     const { host, port, user, password, database, applicationName, options } = this.address;
     return {
       ...{ host, port, user, password, database, application_name: applicationName },
-      // Compiling takes longer than any statement here gains by it. What the address says comes last.
-      options: `-c jit=off ${options ?? ""}`,
+      options: `${SESSION_OPTIONS} ${options ?? ""}`,
       ssl: this.#tls[0]!,
       // pg asks the environment for what it is not told.
       ...{ client_encoding: "UTF8", sslnegotiation: "postgres" as const },
