@@ -140,7 +140,9 @@ export class StreamTimes {
   }
 
   /** The state of a row that is read. */
-  stateOf(row: StoredRow): StatisticsRow["state"] {
+  stateOf(
+    row: Pick<StoredRow, "exchange" | "instrument" | "origin" | "state" | "endMs">,
+  ): StatisticsRow["state"] {
     if (row.origin !== "live") return "sealed";
     if (row.state === "open") return "open";
     const sealsAtMs = row.endMs + this.config.graceMs + this.config.amendForMs;

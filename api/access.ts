@@ -9,7 +9,7 @@ import type { Context, MiddlewareHandler } from "hono";
 import type { ApiToken } from "../config/access.ts";
 import { PAGE_PATHS } from "./page.ts";
 import { RequestProblem } from "./problem.ts";
-import { Tokens } from "./tokens.ts";
+import type { Tokens } from "./tokens.ts";
 
 /** Who may ask. */
 export interface AccessConfig {
@@ -28,8 +28,7 @@ declare module "hono" {
 }
 
 /** Finds out whose token a request bears; refuses nothing. */
-export function identifying({ apiTokens }: AccessConfig): MiddlewareHandler {
-  const tokens = new Tokens(apiTokens);
+export function identifying(tokens: Tokens): MiddlewareHandler {
   return async (c, next) => {
     c.set("tokenName", tokens.areWanted ? tokens.nameOf(c.req.header("authorization")) : null);
     await next();

@@ -89,7 +89,8 @@ export function routeAggregate(
     const { cursor, limit, from, to, groupBy = [], ...filters } = given(c.req.valid("query"));
     const interval = filters.interval ?? null;
     const after = cursor && placeOf(cursor, interval, groupBy);
-    const rows = scanRows({ queries, ...config, nowMs: clock.nowMs() }, {
+    const deps = { queries, ...config, nowMs: clock.nowMs(), signal: c.get("signal") };
+    const rows = scanRows(deps, {
       ...filters,
       // What came before the last group's interval need not be read again.
       fromMs: Math.max(from ?? 0, after?.startMs ?? 0),

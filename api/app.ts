@@ -8,10 +8,10 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import { getLogger } from "@logtape/logtape";
 import type { Context, Hono } from "hono";
 import { cors } from "hono/cors";
-import { timeout } from "hono/timeout";
 import type { Clock } from "../ports/clock.ts";
 import type { CoverageQueries } from "../ports/coverage_queries.ts";
 import type { NotificationQueries } from "../ports/notification_queries.ts";
+import type { DayQueries } from "../ports/day_statistics.ts";
 import type { StatisticsChanges } from "../ports/statistics_changes.ts";
 import {
   type StatisticsQueries,
@@ -20,8 +20,10 @@ import {
 } from "../ports/statistics_store.ts";
 import { type AccessConfig, guardingMessages, identifying, requiringToken } from "./access.ts";
 import { type AggregateConfig, routeAggregate } from "./aggregate.ts";
+import type { Peer } from "./client.ts";
 import { routeCoverage } from "./coverage.ts";
 import { guard, requestMetric } from "./guard.ts";
+import { createKeptAnswers, type KeptAnswersDeps } from "./kept_answers.ts";
 import { routeMarkets } from "./markets.ts";
 import { routeMessages } from "./messages.ts";
 import { routeNotifications } from "./notifications.ts";
@@ -30,18 +32,22 @@ import { type OperationDeps, routeOperation } from "./operation.ts";
 import { routePage } from "./page.ts";
 import { routePolls } from "./polls.ts";
 import { problem, refuseInvalid, RequestProblem } from "./problem.ts";
-import { limitingRate } from "./rate_limit.ts";
+import { createRateLimit, limitingRate } from "./rate_limit.ts";
 import { limitingReads } from "./reads.ts";
 import { createStreams } from "./row_stream.ts";
 import { routeSources } from "./sources.ts";
 import { routeStatistics, type StatisticsDeps } from "./statistics.ts";
 import { routeStream, STREAM_CLIENTS_MAX } from "./stream.ts";
+import { limitingTime } from "./time_limit.ts";
 import { routeTopics, type Topics } from "./topics.ts";
-import { validation } from "./validation.ts";
+import { Tokens } from "./tokens.ts";
+import { createByteCache, validation } from "./validation.ts";
 
 /** What the API needs. */
 export interface ApiDeps extends OperationDeps, StatisticsDeps {
-  queries: StatisticsQueries & StatisticsChanges & CoverageQueries & NotificationQueries;
+  queries:
+    & (StatisticsQueries & DayQueries & StatisticsChanges)
+    & (CoverageQueries & NotificationQueries);
   clock: Clock;
   /** Ends all live streams when it aborts. */
   stop?: AbortSignal;
@@ -80,7 +86,8 @@ const EXPOSED_HEADERS = ["ETag", "Retry-After", "RateLimit", "RateLimit-Policy"]
 /** Makes the API: call its `fetch` with a request, or in a test its `request` with a path. */
 export function createApi(deps: ApiDeps, config: ApiConfig): Hono {
   const app = new OpenAPIHono({ defaultHook: refuseInvalid });
-  protect(app, deps, config);
+  const shared = shareOf(deps, config);
+  protect(app, shared, config);
 
   routeMarkets(app, deps.queries);
   routeStatistics(app, deps, config);
@@ -101,27 +108,51 @@ export function createApi(deps: ApiDeps, config: ApiConfig): Hono {
     app,
     (c) => problem(c, 404, { detail: `There is no ${c.req.path}: /openapi.json has all there is` }),
   );
+  // Which origin may read an answer is not looked at there.
+  if (config.corsOrigins.length === 0) answerKept(app, shared);
   return app;
 }
 
+/** What the long way of a request and the short one have in common. */
+function shareOf({ registry, clock }: ApiDeps, config: ApiConfig): KeptAnswersDeps {
+  return {
+    clock,
+    cache: createByteCache(),
+    tokens: new Tokens(config.apiTokens),
+    limit: createRateLimit(config.rateLimitPerMinute, clock),
+    observe: requestMetric(registry),
+  };
+}
+
+function answerKept(app: OpenAPIHono, shared: KeptAnswersDeps): void {
+  const keptAnswer = createKeptAnswers(shared);
+  const longWay = app.fetch;
+  app.fetch = (request, peer, context) =>
+    keptAnswer(request, peer as Partial<Peer> | undefined) ?? longWay(request, peer, context);
+}
+
 /** What a request passes on its way to a route, in this order. */
-function protect(app: OpenAPIHono, { registry, clock }: ApiDeps, config: ApiConfig): void {
-  app.use(guard(requestMetric(registry)));
+function protect(
+  app: OpenAPIHono,
+  { cache, clock, limit, observe, tokens }: KeptAnswersDeps,
+  config: ApiConfig,
+): void {
+  app.use(guard(observe));
   if (config.corsOrigins.length > 0) {
     const origin = config.corsOrigins.includes("*") ? "*" : [...config.corsOrigins];
     app.use(cors({ origin, allowMethods: ["GET", "HEAD"], exposeHeaders: EXPOSED_HEADERS }));
   }
   // Before a token is asked for: who guesses tokens is limited, too.
-  app.use(identifying(config), limitingRate(config.rateLimitPerMinute, clock));
+  app.use(identifying(tokens), limitingRate(limit));
   app.use(requiringToken(config));
   app.use("/v1/topics/:topic/messages", guardingMessages(config));
-  app.use(validation(clock, config.apiTokens.length > 0));
+  app.use(validation(cache, clock, config.apiTokens.length > 0));
   const streams = createStreams();
   app.use("/v1/*", async (c, next) => {
     c.set("streams", streams);
     await next();
   });
-  app.use("/v1/*", timeout(config.requestTimeMaxMs ?? REQUEST_TIME_MAX_MS, timedOut));
+  app.use("/v1/*", limitingTime(config.requestTimeMaxMs ?? REQUEST_TIME_MAX_MS));
   app.use("/v1/*", limitingReads(config.readCountMax));
 }
 
@@ -138,7 +169,7 @@ export function createOperation(
 ): Hono {
   const app = new OpenAPIHono({ defaultHook: refuseInvalid });
   app.use(guard(() => {}));
-  app.use(identifying(config), requiringToken(config));
+  app.use(identifying(new Tokens(config.apiTokens)), requiringToken(config));
   routeOperation(app, deps);
   close(app, (c) => {
     if (!isApiComing) {
@@ -163,13 +194,6 @@ function close(app: OpenAPIHono, notFound: (c: Context) => Response): void {
 function methodNotAllowed(c: Context): Response {
   const detail = `${c.req.method} is not possible here: only ${ALLOW}`;
   return problem(c, 405, { detail, headers: { allow: ALLOW } });
-}
-
-function timedOut(): RequestProblem {
-  return new RequestProblem(503, {
-    detail: "The answer took too long: ask for less at once, by filters, times or limit",
-    headers: { "retry-after": "10" },
-  });
 }
 
 function answeringErrors(): (error: Error, c: Context) => Response {

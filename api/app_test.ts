@@ -8,6 +8,8 @@ import { StoreBusyError, StoreUnavailableError } from "../ports/statistics_store
 function storeThat(act: () => Promise<never>): ApiDeps["queries"] {
   const coverage = { polls: act, gaps: act, pollCounts: act, notifications: act };
   return { statistics: act, latest: act, markets: act, sources: act, changes: act, ...coverage };
+  const others = { days: act, polls: act, gaps: act, pollCounts: act };
+  return { statistics: act, latest: act, markets: act, sources: act, changes: act, ...others };
 }
 
 for (

@@ -2,14 +2,14 @@ import { ok, strictEqual } from "node:assert";
 import { ByteCache } from "./byte_cache.ts";
 
 function answer(byteCount: number) {
-  return { bytes: new Uint8Array(byteCount), headers: {} };
+  return { text: "x".repeat(byteCount), length: byteCount, headers: {}, route: "/" };
 }
 
 Deno.test("an answer is kept for its time and no longer", () => {
   const cache = new ByteCache({ byteCountMax: 100_000, keepMs: 1000 });
   const kept = answer(10);
   cache.set("a", kept, 5000);
-  strictEqual(cache.get("a", 5999)?.bytes, kept.bytes);
+  strictEqual(cache.get("a", 5999)?.text, kept.text);
   strictEqual(cache.get("b", 5999), null);
   strictEqual(cache.get("a", 6000), null);
   strictEqual(cache.byteCount, 0);

@@ -15,9 +15,12 @@ export interface Peer {
  * say of an address is not heeded, since anybody can write them.
  */
 export function clientOf(c: Context): string {
-  const name = c.get("tokenName");
-  if (typeof name === "string") return `token ${name}`;
-  const peer = c.env as Partial<Peer> | undefined;
+  return clientNameOf(c.get("tokenName") ?? null, c.env as Partial<Peer> | undefined);
+}
+
+/** The same, of the name of a token that is known, if any, and who it comes from. */
+export function clientNameOf(tokenName: string | null, peer: Partial<Peer> | undefined): string {
+  if (tokenName !== null) return `token ${tokenName}`;
   return `address ${networkOf(peer?.remoteAddr?.hostname ?? "")}`;
 }
 

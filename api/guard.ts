@@ -12,7 +12,7 @@ import { problem } from "./problem.ts";
 const URL_LENGTH_MAX = 8000;
 
 /** Nothing here may be framed, embedded, sniffed or run; the data change, so a cache asks every time. */
-const HEADERS: readonly [string, string][] = [
+export const HEADERS: readonly [string, string][] = [
   ["X-Content-Type-Options", "nosniff"],
   ["Cross-Origin-Resource-Policy", "same-origin"],
   ["Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"],
@@ -21,7 +21,7 @@ const HEADERS: readonly [string, string][] = [
 ];
 
 /** Told of every answer. */
-type Observe = (route: string, status: number, durationMs: number) => void;
+export type Observe = (route: string, status: number, durationMs: number) => void;
 
 /** Counts answers and their time in a registry, for {@link guard}. */
 export function requestMetric(registry: Registry): Observe {

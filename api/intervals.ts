@@ -148,7 +148,8 @@ export async function* mergePages(
   for await (const page of pages) {
     const rows: SummarisedRow[] = [];
     for (const window of page) {
-      if (windows.length > 0 && !isSameRow(windows[0]!, window, interval)) {
+      const [first] = windows;
+      if (first !== undefined && !isSameRow(first, window, interval)) {
         rows.push(mergedRow(windows, interval, nowMs));
         windows = [];
       }

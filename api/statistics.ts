@@ -4,7 +4,9 @@
  * @module
  */
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import type { Clock } from "../ports/clock.ts";
+import type { DayQueries } from "../ports/day_statistics.ts";
 import type { RowPlace, StatisticsQueries } from "../ports/statistics_store.ts";
 import { TIME_MAX_MS } from "../stats/sample.ts";
 import { readFilled } from "./fill.ts";
@@ -110,7 +112,7 @@ export const latestRoute = createRoute({
 
 /** What these routes need. */
 export interface StatisticsDeps {
-  queries: StatisticsQueries;
+  queries: StatisticsQueries & DayQueries;
   clock: Pick<Clock, "nowMs">;
 }
 
@@ -128,7 +130,10 @@ export function routeStatistics(
   { queries, clock }: StatisticsDeps,
   config: StatisticsConfig,
 ): void {
-  const depsNow = () => ({ queries, ...config, nowMs: clock.nowMs() });
+  const depsNow = (c: Context) => ({
+    ...{ queries, ...config },
+    ...{ nowMs: clock.nowMs(), signal: c.get("signal") },
+  });
   app.openapi(windowsRoute, async (c) => {
     const { cursor, limit, from, to, sort, fill, ...filters } = given(c.req.valid("query"));
     const interval = filters.interval ?? null;
@@ -142,7 +147,7 @@ export function routeStatistics(
         ...form,
         isOnePage: true,
         read: (limit, cursor) =>
-          sortRows(scanRows(depsNow(), range), {
+          sortRows(scanRows(depsNow(c), range), {
             sort,
             after: sortedBy(sort, cursor?.[1]),
             size: limit + 1,
@@ -155,7 +160,7 @@ export function routeStatistics(
     return await answerList(c, { cursor, limit }, {
       ...form,
       read: (limit, cursor) =>
-        read(depsNow(), { ...range, ...afterOf(unsorted(cursor?.[1])), limit: limit + 1 }),
+        read(depsNow(c), { ...range, ...afterOf(unsorted(cursor?.[1])), limit: limit + 1 }),
       place: (row): z.output<typeof PLACE> => [interval, timePlace(row)],
       show: statisticsRow,
       isFinal: (rows) => isSealedWhole(rows, { ...filters, from, to }, config.windowSizeMs),
@@ -169,7 +174,7 @@ export function routeStatistics(
         ...form,
         isOnePage: true,
         read: (limit, cursor) =>
-          sortRows(scanLatest(depsNow(), filters), {
+          sortRows(scanLatest(depsNow(c), filters), {
             sort,
             after: sortedBy(sort, cursor),
             size: limit + 1,

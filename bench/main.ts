@@ -6,8 +6,10 @@
  *
  * @module
  */
+import { formatTable } from "../commands/table.ts";
 import { EXIT, processOutput, runCommand, UsageError } from "../commands/command.ts";
 import { simulate } from "../tests/simulation/simulation.ts";
+import { type ApiFigures, benchApi } from "./api_bench.ts";
 import { benchFreshness } from "./freshness_bench.ts";
 import { benchKafka } from "./kafka_bench.ts";
 import { median } from "./median.ts";
@@ -26,7 +28,11 @@ const RECOVERY_RUNS = 3;
 
 const OPTIONS = {
   ...RACE_OPTIONS,
-  database: { value: "URL", about: "freshness: DATABASE_URL (a SQLite file of its own)" },
+  database: {
+    value: "URL",
+    about: "freshness, api: DATABASE_URL (a SQLite file of its own); for api an empty one",
+  },
+  rows: { value: "N", about: "api: windows in the store (10000000)" },
   flush: { value: "TIME", about: "freshness: FLUSH_INTERVAL (30s)" },
 } as const;
 
@@ -34,6 +40,12 @@ type Options = { readonly [K in keyof typeof OPTIONS]?: string };
 
 const BENCHES: Record<string, (options: Options) => Promise<void>> = {
   race: (options) => race(options, processOutput),
+  async api({ database, rows }) {
+    const rowCount = rows === undefined ? null : Number(rows);
+    if (rowCount !== null && !(rowCount >= 1)) throw new UsageError(`bench: --rows ${rows}`);
+    const options = { ...(database && { database }), ...(rowCount && { rowCount }) };
+    sayApi(await benchApi(options, processOutput));
+  },
   async freshness({ database, flush }) {
     const { flushIntervalMs, ...figures } = await benchFreshness({
       ...(database !== undefined && { DATABASE_URL: database }),
@@ -120,6 +132,30 @@ const BENCHES: Record<string, (options: Options) => Promise<void>> = {
     say(`simulation: all ${SEED_COUNT} histories end equal to the oracle`);
   },
 };
+
+function sayApi({ built, bytesPerRow, dayOfOne, dayOfAll }: ApiFigures): void {
+  const { rowCount, writtenPerSecond, mergeSeconds } = built;
+  say(
+    `API, ${rowCount} windows stored (${
+      Math.round(writtenPerSecond)
+    } a second, their days merged in ` +
+      `${mergeSeconds.toFixed(0)} s), ${bytesPerRow.toFixed(1)} bytes each on disk:`,
+  );
+  say(formatTable(
+    ["one market, 24 sealed windows", "requests/s", "of bare", "p99, ms", "server CPU, µs"],
+    dayOfOne.map((way) => [
+      way.name,
+      Math.round(way.requestsPerSecond),
+      Number(way.ratio.toFixed(2)),
+      Number(way.p99Ms.toFixed(1)),
+      Math.round(way.cpuMicroseconds),
+    ]),
+  ));
+  say(
+    `one day of all markets by exchange: median ${dayOfAll.medianMs.toFixed(0)} ms, ` +
+      `p99 ${dayOfAll.p99Ms.toFixed(0)} ms`,
+  );
+}
 
 async function takeover(compacted: boolean, log: string): Promise<void> {
   const runs = await benchTakeover(TAKEOVER_RUNS, compacted);

@@ -8,6 +8,8 @@ import { type Config, loadConfig } from "../config.ts";
 import { formatDuration, parseDuration } from "../config/duration.ts";
 import { ROLES } from "../config/settings.ts";
 import { openEngine } from "../process/engine.ts";
+import type { DayMerging } from "../ports/day_statistics.ts";
+import { StoreUnavailableError } from "../ports/statistics_store.ts";
 import { openStore } from "../process/store.ts";
 import { configureLogging } from "../logging.ts";
 import { isTickMs } from "../stats/sample.ts";
@@ -102,7 +104,18 @@ async function intoStore(
   });
   await removeLeftovers(dataDirectory);
   await using store = await openStore({ ...config, startupPatienceMs: 0 });
-  return await importWindows(input, store, report, output);
+  const ended = await importWindows(input, store, report, output);
+  await mergeAllDays(store);
+  return ended;
+}
+
+/** So that answers are quick at once; where another process is in the way, it does it in its time. */
+async function mergeAllDays(store: DayMerging): Promise<void> {
+  try {
+    while (await store.mergeDays());
+  } catch (error) {
+    if (!(error instanceof StoreUnavailableError)) throw error;
+  }
 }
 
 /** An import that was killed leaves its scratch file; none runs for days. */

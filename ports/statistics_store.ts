@@ -194,12 +194,17 @@ export interface MarketQuery extends MarketFilters {
   limit: number;
 }
 
-/** The API's half. Every read sees whole writes. @throws {RangeError} Where `limit` is out of range, or a filter has too many patterns. */
+/**
+ * The API's half. Every read sees whole writes. Where a signal is given and aborts, the read ends soon
+ * and rejects with the signal's reason.
+ *
+ * @throws {RangeError} Where `limit` is out of range, or a filter has too many patterns.
+ */
 export interface StatisticsQueries {
   /** Rows in the order asked for. */
-  statistics(query: StatisticsQuery): Promise<readonly StatisticsRow[]>;
+  statistics(query: StatisticsQuery, signal?: AbortSignal): Promise<readonly StatisticsRow[]>;
   /** The latest row of each market, ascending by exchange and instrument. */
-  latest(query: MarketQuery): Promise<readonly StatisticsRow[]>;
+  latest(query: MarketQuery, signal?: AbortSignal): Promise<readonly StatisticsRow[]>;
   /** Markets with at least one row, ascending by exchange and instrument. */
   markets(query: MarketQuery): Promise<readonly MarketRow[]>;
   /** The last poll of every source, ascending by source, and the tick of its last success (`null`: never). */

@@ -23,6 +23,9 @@ export interface HttpServer extends AsyncDisposable {
 /** How long answers under way may take once their handler is to stop, in ms: leaves half of the 8 s of a shutdown for the rest. */
 const DRAIN_TIME_MAX_MS = 3000;
 
+/** How long an answer that was there at once takes to be on its way, in ms, and more. */
+const SENDING_TIME_MS = 50;
+
 const logger = getLogger(["data-tracker"]);
 
 /**
@@ -38,18 +41,29 @@ export function listen(
   clock: Clock,
 ): HttpServer {
   const { host: hostname, port } = address;
-  let present = { handler, answerCount: 0, drained: () => {} };
+  const newlyMounted = (handler: Handler) => ({
+    ...{ handler, answerCount: 0, drained: () => {} },
+    /** When it last gave an answer that was there at once. */
+    wholeMs: -Infinity,
+  });
+  let present = newlyMounted(handler);
   const stop = new AbortController();
   const options = { hostname, port, signal: stop.signal, onListen() {}, onError: unforeseen };
   const server = explained(address, () =>
     Deno.serve(options, (request, info) => {
       const asked = present;
+      const answer = asked.handler(request, info);
+      // One that is there at once is whole: to follow its sending would take longer than to send it.
+      if (answer instanceof Response) {
+        asked.wholeMs = performance.now();
+        return answer;
+      }
       asked.answerCount++;
       const ended = () => {
         if (--asked.answerCount === 0) asked.drained();
       };
       info.completed.then(ended, ended);
-      return asked.handler(request, info);
+      return answer;
     }));
   const { addr } = server;
   const name = addr.hostname.includes(":") ? `[${addr.hostname}]` : addr.hostname;
@@ -57,10 +71,13 @@ export function listen(
     url: `http://${name}:${addr.port}`,
     mount(handler) {
       const before = present;
-      const mounted = present = { handler, answerCount: 0, drained: () => {} };
+      const mounted = present = newlyMounted(handler);
       return {
         async [Symbol.asyncDispose]() {
           present = before;
+          if (performance.now() - mounted.wholeMs < SENDING_TIME_MS) {
+            await clock.sleep(SENDING_TIME_MS);
+          }
           if (mounted.answerCount === 0) return;
           const drained = new AbortController();
           mounted.drained = () => drained.abort();

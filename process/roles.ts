@@ -19,6 +19,7 @@ import { StoreUnavailableError } from "../ports/statistics_store.ts";
 import type { ProcessServer } from "./server.ts";
 import { isReplayable, playHistory } from "../sampler/history.ts";
 import { createSampler, type Sampler } from "../sampler/sampler.ts";
+import { mergingDays } from "../writer/day_merging.ts";
 import { createWriter } from "../writer/writer.ts";
 import { VERSION } from "../version.ts";
 
@@ -75,7 +76,10 @@ export async function createRoles(
       const { log, watched: states } = engine;
       return createMonitor({ ...shared, log, states }, config);
     },
-    writer: () => createWriter({ ...shared, log: engine.log, sink: engine.store }),
+    writer: () => {
+      const { log, store } = engine;
+      return mergingDays(createWriter({ ...shared, log, sink: store }), { days: store, clock });
+    },
     api: () => {
       const { store, logReader: log } = engine;
       return createApiRole({

@@ -26,6 +26,16 @@ export interface MergeableWindow extends Moments {
   amended: boolean;
   origin: string;
   revision: number;
+  /** Where it is itself made of windows: theirs, and `intervalMs` says nothing. */
+  parts?: MergedParts;
+}
+
+/** What the windows that a row was merged of leave for merging it on. */
+export interface MergedParts {
+  windowCount: number;
+  /** Of the windows that know their schedule: how long they are together, and how many ticks that makes. */
+  scheduledMs: number;
+  scheduledTickCount: number;
 }
 
 /** Windows merged: what {@link import("./window.ts").statisticsOf} needs, and the rest of a row. */
@@ -68,10 +78,10 @@ export function mergeWindows(
 ): MergedWindow {
   const moments = emptyMoments();
   const ticks = new TickSum();
-  const origins = new Set<string>();
   let [min, max] = [Infinity, -Infinity];
   let opening: MergeableWindow | undefined;
   let closing: MergeableWindow | undefined;
+  let origin: string | undefined;
   let state = STATES.length - 1;
   let [windowCount, revision, amended] = [0, 0, false];
   for (const window of windows) {
@@ -83,7 +93,8 @@ export function mergeWindows(
     }
     merge(moments, window);
     ticks.add(window);
-    origins.add(window.origin);
+    origin ??= window.origin;
+    if (window.origin !== origin) origin = MIXED_ORIGIN;
     if (window.min < min) min = window.min;
     if (window.max > max) max = window.max;
     if (opening === undefined || precedes(window, opening, window.openMs - opening.openMs)) {
@@ -95,9 +106,9 @@ export function mergeWindows(
     state = Math.min(state, STATES.indexOf(window.state));
     amended ||= window.amended;
     revision += window.revision;
-    windowCount++;
+    windowCount += window.parts?.windowCount ?? 1;
   }
-  if (opening === undefined || closing === undefined) {
+  if (opening === undefined || closing === undefined || origin === undefined) {
     throw new RangeError(`No windows to merge into [${startMs}, ${endMs})`);
   }
   return {
@@ -116,7 +127,7 @@ export function mergeWindows(
     marketCount: ticks.marketCount,
     state: STATES[state]!,
     amended,
-    origin: origins.size === 1 ? opening.origin : MIXED_ORIGIN,
+    origin,
     revision,
   };
 }
@@ -131,48 +142,62 @@ export function precedes(
     (a.exchange < b.exchange || (a.exchange === b.exchange && a.instrument < b.instrument)));
 }
 
-/** One market's windows that know their schedule: for how long, and how many ticks that makes. */
-interface Scheduled {
-  durationMs: number;
-  tickCount: number;
+/** The parts of a window, which may be merged itself. */
+function partsOf({ startMs, endMs, intervalMs, parts }: MergeableWindow): MergedParts {
+  if (parts !== undefined) return parts;
+  if (intervalMs === null) return { windowCount: 1, scheduledMs: 0, scheduledTickCount: 0 };
+  const sizeMs = endMs - startMs;
+  // A schedule slower than the windows has a tick in some of them only.
+  const tickCount = intervalMs > sizeMs ? sizeMs / intervalMs : Math.ceil(sizeMs / intervalMs);
+  return { windowCount: 1, scheduledMs: sizeMs, scheduledTickCount: tickCount };
+}
+
+/** What is to be kept of one market's windows beside what {@link mergeWindows} makes of them. */
+export function sumOfParts(windows: Iterable<MergeableWindow>): MergedParts {
+  const sum = { windowCount: 0, scheduledMs: 0, scheduledTickCount: 0 };
+  for (const window of windows) addParts(sum, window);
+  return sum;
+}
+
+function addParts(sum: MergedParts, window: MergeableWindow): void {
+  const { windowCount, scheduledMs, scheduledTickCount } = partsOf(window);
+  sum.windowCount += windowCount;
+  sum.scheduledMs += scheduledMs;
+  sum.scheduledTickCount += scheduledTickCount;
 }
 
 /** Counts ticks, and per market how many there could be. */
 class TickSum {
   count = 0;
-  readonly #markets = new Map<string, Scheduled>();
   #last: MergeableWindow | undefined;
-  #scheduled: Scheduled = { durationMs: 0, tickCount: 0 };
+  /** Of the last window's market. */
+  #parts = sumOfParts([]);
+  /** Of all markets; `null` while there is one, as there mostly is. */
+  #markets: Map<string, MergedParts> | null = null;
 
   get marketCount(): number {
-    return this.#markets.size;
+    return this.#markets?.size ?? (this.#last === undefined ? 0 : 1);
   }
 
   add(window: MergeableWindow): void {
-    const { exchange, instrument, intervalMs } = window;
-    // Rows mostly come market by market: no key to make for each.
-    if (exchange !== this.#last?.exchange || instrument !== this.#last.instrument) {
+    const last = this.#last ?? window;
+    if (window.exchange !== last.exchange || window.instrument !== last.instrument) {
+      this.#markets ??= new Map([[marketOf(last), this.#parts]]);
       const market = marketOf(window);
-      this.#scheduled = this.#markets.get(market) ?? { durationMs: 0, tickCount: 0 };
-      this.#markets.set(market, this.#scheduled);
+      this.#parts = this.#markets.get(market) ?? sumOfParts([]);
+      this.#markets.set(market, this.#parts);
     }
     this.#last = window;
     this.count += window.tickCount;
-    if (intervalMs === null) return;
-    const sizeMs = window.endMs - window.startMs;
-    this.#scheduled.durationMs += sizeMs;
-    // A schedule slower than the windows has a tick in some of them only.
-    this.#scheduled.tickCount += intervalMs > sizeMs
-      ? sizeMs / intervalMs
-      : Math.ceil(sizeMs / intervalMs);
+    addParts(this.#parts, window);
   }
 
   /** The ticks that all markets could have in `durationMs`; `null` where no schedule is known. */
   expectedIn(durationMs: number): number | null {
     let sum: number | null = null;
-    for (const scheduled of this.#markets.values()) {
-      if (scheduled.durationMs === 0) continue;
-      const expected = Math.round(scheduled.tickCount * (durationMs / scheduled.durationMs));
+    for (const { scheduledMs, scheduledTickCount } of this.#markets?.values() ?? [this.#parts]) {
+      if (scheduledMs === 0) continue;
+      const expected = Math.round(scheduledTickCount * (durationMs / scheduledMs));
       sum = (sum ?? 0) + Math.max(1, expected);
     }
     return sum;

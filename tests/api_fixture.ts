@@ -32,8 +32,9 @@ export function storeWith(
   instead: Partial<ApiDeps["queries"]>,
 ): ApiDeps["queries"] {
   return {
-    statistics: (query) => store.statistics(query),
-    latest: (query) => store.latest(query),
+    statistics: (query, signal) => store.statistics(query, signal),
+    latest: (query, signal) => store.latest(query, signal),
+    days: (query, signal) => store.days(query, signal),
     markets: (query) => store.markets(query),
     sources: () => store.sources(),
     changes: (after, limit) => store.changes(after, limit),

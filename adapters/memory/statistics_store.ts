@@ -15,6 +15,7 @@ import type {
 } from "../../ports/coverage_queries.ts";
 import type { NotificationQueries, NotificationQuery } from "../../ports/notification_queries.ts";
 import type { ChangePage, StatisticsChanges } from "../../ports/statistics_changes.ts";
+import type { DayMerging, DayQueries, DayQuery, DayRow } from "../../ports/day_statistics.ts";
 import {
   type MarketQuery,
   type MarketRow,
@@ -38,6 +39,7 @@ import {
   StreamTimes,
   supersedes,
 } from "../statistics_rows.ts";
+import { checkDayQuery, compareDays, dayOf, mergedDay, shownDay } from "../day_rows.ts";
 import { gapsOf, pollCountsOf } from "./coverage.ts";
 import { MemoryNotifications } from "./notifications.ts";
 
@@ -55,7 +57,9 @@ export class MemoryStatisticsStore
     StatisticsQueries,
     StatisticsChanges,
     CoverageQueries,
-    NotificationQueries {
+    NotificationQueries,
+    DayQueries,
+    DayMerging {
   readonly #rows = new Map<string, StoredRow>();
   readonly #namings = new Map<string, Naming>();
   readonly #polls = new Map<string, Map<number, PollRecord>>();
@@ -122,6 +126,30 @@ export class MemoryStatisticsStore
       .filter((row) => after === undefined || comparePlaces(order, row, after) > 0)
       .sort((a, b) => comparePlaces(order, a, b))
       .slice(0, query.limit);
+  }
+
+  // deno-lint-ignore require-await -- as above
+  async days(query: DayQuery): Promise<DayRow[]> {
+    checkDayQuery(query);
+    const { fromMs, toMs, after, limit } = query;
+    const days = new Map<string, StoredRow[]>();
+    for (const stored of this.#rows.values()) {
+      const { startMs } = stored;
+      const row = { ...stored, ...this.#namesOf(stored) };
+      if (startMs < fromMs || startMs >= toMs || !matchesFilters(query, row)) continue;
+      const key = windowKeyOf(marketOf(row), dayOf(startMs));
+      days.set(key, [...days.get(key) ?? [], row]);
+    }
+    return [...days.values()]
+      .map((rows) => mergedDay(rows.sort((a, b) => a.startMs - b.startMs)))
+      .map((day) => shownDay(day, this.#streams))
+      .filter((day) => after === undefined || compareDays(day, after) > 0)
+      .sort(compareDays)
+      .slice(0, limit);
+  }
+
+  mergeDays(): Promise<boolean> {
+    return Promise.resolve(false);
   }
 
   // deno-lint-ignore require-await -- as above
@@ -223,8 +251,12 @@ export class MemoryStatisticsStore
   }
 
   #shown(stored: StoredRow): StatisticsRow {
-    const { base, quote } = this.#namings.get(marketOf(stored))!;
-    return { ...stored, base, quote, state: this.#streams.stateOf(stored) };
+    return { ...stored, ...this.#namesOf(stored), state: this.#streams.stateOf(stored) };
+  }
+
+  #namesOf(row: StoredRow): { base: string | null; quote: string | null } {
+    const { base, quote } = this.#namings.get(marketOf(row))!;
+    return { base, quote };
   }
 
   /** The rows of each market of a page, ascending by start. */

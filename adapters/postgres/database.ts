@@ -7,7 +7,7 @@
 import { getLogger } from "@logtape/logtape";
 import { Socket } from "node:net";
 import { checkServerIdentity, type ConnectionOptions } from "node:tls";
-import { type ClientBase, Pool, type PoolClient, type PoolConfig } from "pg";
+import { Client, type ClientBase, Pool, type PoolClient, type PoolConfig } from "pg";
 import { Counter, Gauge, type Registry } from "prom-client";
 import { OperatorError } from "../../errors.ts";
 import { systemClock } from "../system_clock.ts";
@@ -33,6 +33,9 @@ const CLOSE_TIMEOUT_MS = 2_000;
 /** A transaction is tried so often, and this long apart on average, in ms. */
 const [TRY_COUNT_MAX, TRY_INTERVAL_MS] = [8, 20];
 
+/** Compiling takes longer than any statement here gains by it; a page of days is sorted in memory. What the address says overrides them. */
+const SESSION_OPTIONS = "-c jit=off -c work_mem=16MB";
+
 const logger = getLogger(["data-tracker", "postgres"]);
 
 /** A value of a parameter. */
@@ -43,6 +46,17 @@ export type Query = (
   sql: string,
   values?: readonly SqlValue[],
 ) => Promise<{ rows: unknown[][]; changedCount: number }>;
+
+/** What is done with one connection. */
+type Work<T> = (client: ClientBase, query: Query) => Promise<T>;
+
+/** How a transaction runs. */
+export interface TransactionOptions {
+  /** The statements it begins with, which have no parameters. */
+  begin?: string;
+  /** Where it aborts, what the server is at is cancelled. */
+  signal?: AbortSignal;
+}
 
 /** Types by their OID. All whole numbers that are stored are below 2^53, and doubles come in the digits that read back the same. */
 const PARSERS: Record<number, (text: string) => unknown> = {
@@ -123,11 +137,14 @@ export class Database implements AsyncDisposable {
    * Runs `work` in one transaction. It is run again where another's transaction was in its way, and
    * once where the connection was lost: let it do the same again, and be harmless if it was done.
    *
-   * @param begin The statements it begins with, which have no parameters.
-   * @throws {StoreUnavailableError | RecordsRefusedError} As the port's.
+   * @throws {StoreUnavailableError | RecordsRefusedError} As the port's; the signal's reason, where it
+   * aborts.
    */
-  transaction<T>(work: (query: Query) => Promise<T>, begin = "BEGIN"): Promise<T> {
-    return this.#retried(async (client, query) => {
+  transaction<T>(
+    work: (query: Query) => Promise<T>,
+    { begin = "BEGIN", signal }: TransactionOptions = {},
+  ): Promise<T> {
+    return this.#retried(signal, async (client, query) => {
       try {
         await client.query(begin);
         const result = await work(query);
@@ -142,15 +159,20 @@ export class Database implements AsyncDisposable {
   }
 
   /** Runs one statement, as {@link transaction} does. */
-  run(...statement: Parameters<Query>): ReturnType<Query> {
-    return this.#retried((_, query) => query(...statement));
+  run(
+    sql: string,
+    values?: readonly SqlValue[],
+    signal?: AbortSignal,
+  ): ReturnType<Query> {
+    return this.#retried(signal, (_, query) => query(sql, values));
   }
 
-  async #retried<T>(work: (client: ClientBase, query: Query) => Promise<T>): Promise<T> {
+  async #retried<T>(signal: AbortSignal | undefined, work: Work<T>): Promise<T> {
     for (let tryCount = 1, wasLost = false;; tryCount++) {
       try {
-        return await this.#connected(work);
+        return await this.#connected(signal, work);
       } catch (error) {
+        if (signal?.aborted) throw signal.reason;
         const lost = isLost(error as Error);
         const isAgain = lost ? !wasLost : isConflict(error as Error);
         if (!isAgain || tryCount === TRY_COUNT_MAX) throw explain(error, this.address);
@@ -161,14 +183,19 @@ export class Database implements AsyncDisposable {
     }
   }
 
-  async #connected<T>(work: (client: ClientBase, query: Query) => Promise<T>): Promise<T> {
+  async #connected<T>(signal: AbortSignal | undefined, work: Work<T>): Promise<T> {
+    signal?.throwIfAborted();
     const client = await this.#connect();
     // What comes between two statements is said again by the next one.
     const ignore = () => {};
     client.on("error", ignore);
     let broken = true;
+    let cancelling: Promise<void> | undefined;
+    const cancel = () => cancelling = this.#cancel(client);
+    signal?.addEventListener("abort", cancel);
     try {
       const result = await work(client, async (text, values = []) => {
+        signal?.throwIfAborted();
         const { rows, rowCount } = await client.query({
           text,
           values: values as unknown[],
@@ -182,8 +209,26 @@ export class Database implements AsyncDisposable {
       broken = !isSaid(error as Error);
       throw error;
     } finally {
+      signal?.removeEventListener("abort", cancel);
+      // Never one that is cancelled back to others: it could be their statement that ends.
+      await cancelling;
       client.off("error", ignore);
-      client.release(broken);
+      client.release(broken || cancelling !== undefined);
+    }
+  }
+
+  /** Ends the statement that a connection is at, by another: the server would go on with it for nobody. */
+  async #cancel(client: PoolClient): Promise<void> {
+    const other = new Client(this.#connectionOptions());
+    other.on("error", () => {});
+    try {
+      await other.connect();
+      const { processID } = client as unknown as { processID: number };
+      await other.query("SELECT pg_cancel_backend($1)", [processID]);
+    } catch {
+      // It ends at its own time limit.
+    } finally {
+      await other.end().catch(() => {});
     }
   }
 
@@ -204,11 +249,11 @@ export class Database implements AsyncDisposable {
     }
   }
 
-  #openPool(): Pool {
+  #connectionOptions(): PoolConfig {
     const { host, port, user, password, database, applicationName, options } = this.address;
-    const pool = new Pool({
+    return {
       ...{ host, port, user, password, database, application_name: applicationName },
-      ...(options !== null && { options }),
+      options: `${SESSION_OPTIONS} ${options ?? ""}`,
       ssl: this.#tls[0]!,
       // pg asks the environment for what it is not told.
       ...{ client_encoding: "UTF8", sslnegotiation: "postgres" as const },
@@ -222,7 +267,11 @@ export class Database implements AsyncDisposable {
       keepAlive: true,
       keepAliveInitialDelayMillis: KEEPALIVE_DELAY_MS,
       stream: () => this.#openSocket(),
-    });
+    };
+  }
+
+  #openPool(): Pool {
+    const pool = new Pool(this.#connectionOptions());
     pool.on("error", (error) => {
       const { message: problem } = explain(error, this.address);
       logger.debug("Lost a connection that was not in use: {problem}", { problem });

@@ -10,6 +10,7 @@
  */
 import { OperatorError } from "../../errors.ts";
 import type { Database, Query } from "./database.ts";
+import { forgetDays } from "./day_writes.ts";
 import { isTableMissing, NotMadeYetError } from "./errors.ts";
 
 /** Advisory locks of the database: any numbers that nobody else has. */
@@ -111,6 +112,44 @@ const MIGRATIONS = [
   CREATE INDEX notifications_by_market ON notifications (exchange, instrument, started_ms, id);
   CREATE INDEX firing_notifications ON notifications (started_ms, id) WHERE state = 'firing';
 `,
+  // A market's day that has windows is in one of the two.
+  `
+  CREATE TABLE day_statistics (
+    start_ms bigint NOT NULL,
+    end_ms bigint NOT NULL,
+    count bigint NOT NULL,
+    mean_hi float8 NOT NULL,
+    mean_lo float8 NOT NULL,
+    m2_hi float8 NOT NULL,
+    m2_lo float8 NOT NULL,
+    min float8 NOT NULL,
+    max float8 NOT NULL,
+    open float8 NOT NULL,
+    open_ms bigint NOT NULL,
+    close float8 NOT NULL,
+    close_ms bigint NOT NULL,
+    tick_count bigint NOT NULL,
+    revision bigint NOT NULL,
+    live_end_ms bigint,
+    scheduled_ms bigint NOT NULL,
+    scheduled_tick_count float8 NOT NULL,
+    market integer NOT NULL,
+    day integer NOT NULL,
+    window_count integer NOT NULL,
+    amended boolean NOT NULL,
+    is_closed boolean NOT NULL,
+    origin text COLLATE "C" NOT NULL,
+    PRIMARY KEY (market, day)
+  );
+  CREATE INDEX day_statistics_by_day ON day_statistics (day);
+  CREATE TABLE unmerged_days (
+    market integer NOT NULL,
+    day integer NOT NULL,
+    PRIMARY KEY (market, day)
+  );
+  CREATE INDEX unmerged_days_by_day ON unmerged_days (day, market);
+  INSERT INTO unmerged_days SELECT DISTINCT market, (start_ms / 86400000)::integer FROM statistics;
+`,
 ];
 
 /** The schema version that this program writes. */
@@ -142,7 +181,7 @@ export async function prepare(database: Database, isReadOnly: boolean): Promise<
     if (version === SCHEMA_VERSION) return;
     for (const sql of MIGRATIONS.slice(version)) await query(sql);
     await query(`UPDATE schema_version SET version = ${SCHEMA_VERSION}`);
-  }, `BEGIN; SELECT pg_advisory_xact_lock(${LOCKS.schema})`);
+  }, { begin: `BEGIN; SELECT pg_advisory_xact_lock(${LOCKS.schema})` });
 }
 
 /** The schema version of a database; 0: it has none of the tables. */
@@ -213,6 +252,7 @@ export async function dropPartitions(query: Query, beforeMs: number): Promise<nu
     const history = await query(`SELECT FROM ${name} WHERE origin <> 'live' LIMIT 1`);
     if (history.rows.length > 0) continue;
     await query(`DROP TABLE ${name}`);
+    await forgetDays(query, monthMs, nextMonth(monthMs));
     count++;
   }
   return count;

@@ -1,11 +1,12 @@
 /**
- * The API's half of the Postgres store. Each read is one statement, so that all that it answers, the
- * stream times included, is of one moment.
+ * The API's half of the Postgres store. Each read is one statement, or one snapshot, so that all that it
+ * answers, the stream times included, is of one moment.
  *
  * @module
  */
 import { isOneMarket } from "../../ports/market_filters.ts";
 import type { GapQuery, GapRow, PollCounts, PollQuery } from "../../ports/coverage_queries.ts";
+import type { DayQuery, DayRow } from "../../ports/day_statistics.ts";
 import type { ChangePage } from "../../ports/statistics_changes.ts";
 import type {
   MarketQuery,
@@ -15,15 +16,21 @@ import type {
   StatisticsRow,
   StatisticsStoreConfig,
 } from "../../ports/statistics_store.ts";
+import { shownDay } from "../day_rows.ts";
 import { checkQuery, StreamTimes } from "../statistics_rows.ts";
 import { readChanges } from "./changes.ts";
 import { readGaps, readPollCounts, readPolls, WITH_SOURCES } from "./coverage_reads.ts";
 import { BY_MARKET, Conditions } from "./conditions.ts";
 import type { Database } from "./database.ts";
+import { readDays } from "./day_reads.ts";
 import { readRow, ROW_COLUMNS } from "./window_rows.ts";
 
 /** The places of {@link ROW_COLUMNS}, so many columns before the stream times. */
 const COLUMN_COUNT = ROW_COLUMNS.split(", ").length;
+
+/** In SQL: the stream times of $1 partitions. */
+const STREAM_TIMES_SQL = `SELECT json_agg(json_build_array(partition, last_ms, whole_ms))
+  FROM stream_times WHERE partition_count = $1`;
 
 /** The statements that read. */
 export class StatisticsReads {
@@ -33,7 +40,7 @@ export class StatisticsReads {
   ) {}
 
   /** As the port's. */
-  statistics(query: StatisticsQuery): Promise<StatisticsRow[]> {
+  statistics(query: StatisticsQuery, signal?: AbortSignal): Promise<StatisticsRow[]> {
     checkQuery(query);
     const { fromMs, toMs, after, limit } = query;
     const order = isOneMarket(query) ? "market" : query.order ?? "time";
@@ -49,6 +56,7 @@ export class StatisticsReads {
         `SELECT ${ROW_COLUMNS} FROM statistics AS s JOIN markets AS m ON m.id = s.market
            WHERE ${where} ORDER BY s.start_ms, ${BY_MARKET} LIMIT ${where.value(limit)}`,
         where,
+        signal,
       );
     }
     where.andMarkets(query);
@@ -69,11 +77,12 @@ export class StatisticsReads {
              ORDER BY start_ms OFFSET 0) AS s
          WHERE ${where} ORDER BY ${BY_MARKET}, s.start_ms LIMIT ${where.value(limit)}`,
       where,
+      signal,
     );
   }
 
   /** As the port's. */
-  latest(query: MarketQuery): Promise<StatisticsRow[]> {
+  latest(query: MarketQuery, signal?: AbortSignal): Promise<StatisticsRow[]> {
     checkQuery(query);
     const where = new Conditions().andMarkets(query).andAfter(query.after);
     return this.#rows(
@@ -84,6 +93,20 @@ export class StatisticsReads {
            SELECT * FROM statistics WHERE market = m.id AND start_ms = m.last_ms OFFSET 0) AS s
          ORDER BY ${BY_MARKET}`,
       where,
+      signal,
+    );
+  }
+
+  /** As the port's. */
+  days(query: DayQuery, signal?: AbortSignal): Promise<DayRow[]> {
+    return this.database.transaction(
+      async (run) => {
+        const days = await readDays(run, query);
+        const { rows: [times] } = await run(STREAM_TIMES_SQL, [this.config.partitionCount]);
+        const streams = this.#streamsOf(times![0]);
+        return days.map((day) => shownDay(day, streams));
+      },
+      { begin: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", ...(signal && { signal }) },
     );
   }
 
@@ -152,13 +175,16 @@ export class StatisticsReads {
   }
 
   /** The rows of a page, and their states by the stream times, which come with the first of them. */
-  async #rows(page: string, where: Conditions): Promise<StatisticsRow[]> {
+  async #rows(
+    page: string,
+    where: Conditions,
+    signal: AbortSignal | undefined,
+  ): Promise<StatisticsRow[]> {
+    const times = STREAM_TIMES_SQL.replace("$1", where.value(this.config.partitionCount));
     const { rows } = await this.database.run(
-      `SELECT *, CASE WHEN row_number() OVER () = 1 THEN (
-           SELECT json_agg(json_build_array(partition, last_ms, whole_ms)) FROM stream_times
-             WHERE partition_count = ${where.value(this.config.partitionCount)}) END
-         FROM (${page}) AS page`,
+      `SELECT *, CASE WHEN row_number() OVER () = 1 THEN (${times}) END FROM (${page}) AS page`,
       where.values,
+      signal,
     );
     const streams = this.#streamsOf(rows[0]?.[COLUMN_COUNT]);
     return rows.map((values) => {

@@ -16,6 +16,7 @@ import type {
   PollQuery,
 } from "../../ports/coverage_queries.ts";
 import type { NotificationQueries, NotificationQuery } from "../../ports/notification_queries.ts";
+import type { DayMerging, DayQueries, DayQuery, DayRow } from "../../ports/day_statistics.ts";
 import type { ChangePage, StatisticsChanges } from "../../ports/statistics_changes.ts";
 import {
   type MarketQuery,
@@ -43,6 +44,7 @@ import {
 } from "./errors.ts";
 import { forgetChanges } from "./changes.ts";
 import { expireNotifications, readNotifications, upsertNotifications } from "./notifications.ts";
+import { areDaysDue, mergeDays } from "./day_writes.ts";
 import { BEGIN_ALONE, BEGIN_WRITE, LOCKS, prepare, refuseNewer } from "./schema.ts";
 import { StatisticsReads } from "./statistics_reads.ts";
 import {
@@ -133,6 +135,8 @@ export class PostgresStatisticsStore
     StatisticsChanges,
     CoverageQueries,
     NotificationQueries,
+    DayQueries,
+    DayMerging,
     AsyncDisposable {
   readonly #reads: StatisticsReads;
   /** The months that have a partition. */
@@ -190,12 +194,23 @@ export class PostgresStatisticsStore
     );
   }
 
-  statistics(query: StatisticsQuery): Promise<StatisticsRow[]> {
-    return this.#use(() => this.#reads.statistics(query));
+  mergeDays(): Promise<boolean> {
+    return this.#use(async () => {
+      if (!await areDaysDue((...statement) => this.database.run(...statement))) return false;
+      return await this.database.transaction(mergeDays, { begin: BEGIN_ALONE });
+    });
   }
 
-  latest(query: MarketQuery): Promise<StatisticsRow[]> {
-    return this.#use(() => this.#reads.latest(query));
+  statistics(query: StatisticsQuery, signal?: AbortSignal): Promise<StatisticsRow[]> {
+    return this.#use(() => this.#reads.statistics(query, signal));
+  }
+
+  days(query: DayQuery, signal?: AbortSignal): Promise<DayRow[]> {
+    return this.#use(() => this.#reads.days(query, signal));
+  }
+
+  latest(query: MarketQuery, signal?: AbortSignal): Promise<StatisticsRow[]> {
+    return this.#use(() => this.#reads.latest(query, signal));
   }
 
   markets(query: MarketQuery): Promise<MarketRow[]> {
@@ -235,7 +250,7 @@ export class PostgresStatisticsStore
 
   #write<T>(work: (query: Query) => Promise<T>): Promise<T> {
     if (this.isReadOnly) throw new Error("The statistics store was opened for reading alone");
-    return this.database.transaction(work, BEGIN_WRITE);
+    return this.database.transaction(work, { begin: BEGIN_WRITE });
   }
 
   /** Does something; and once more where tables that were there are missed, after they were made anew. */
@@ -262,17 +277,21 @@ export class PostgresStatisticsStore
       }
       if (beforeMs > this.#notifiedFromMs) {
         const work = (query: Query) => expireNotifications(query, beforeMs);
-        if (await this.database.transaction(work, BEGIN_ALONE)) this.#notifiedFromMs = beforeMs;
+        if (await this.database.transaction(work, { begin: BEGIN_ALONE })) {
+          this.#notifiedFromMs = beforeMs;
+        }
       }
       if (beforeMs <= expiry.doneMs) return;
       if (beforeMs > expiry.beforeMs) {
-        await this.database.transaction((query) => expireMonths(query, beforeMs), BEGIN_ALONE);
+        await this.database.transaction((query) => expireMonths(query, beforeMs), {
+          begin: BEGIN_ALONE,
+        });
         // Somebody else may have written old rows meanwhile: begin at the first there is.
         this.#expiry = { doneMs: 0, beforeMs };
       }
       this.#expiry.doneMs = await this.database.transaction(
         (query) => expireRows(query, this.#expiry.doneMs, beforeMs),
-        BEGIN_ALONE,
+        { begin: BEGIN_ALONE },
       );
     } catch (error) {
       if (performance.now() - this.#hinderedMs < REMINDER_INTERVAL_MS) return;

@@ -14,11 +14,13 @@ import {
 import { marketOf } from "../../stats/sample.ts";
 import { windowKeyOf } from "../../topology.ts";
 import { type StoredRow, storedRowOf, StreamTimes, supersedes } from "../statistics_rows.ts";
+import { DAY_MS, dayOf } from "../day_rows.ts";
 import type { Query } from "./database.ts";
+import type { UnmergedDay } from "./day_reads.ts";
+import { forgetDeleted, forgetMerged } from "./day_writes.ts";
 import { dropPartitions, makePartition, monthOf } from "./schema.ts";
 import { arrayOf, rowParameters, SAME_MARKET, unnested, UPSERT_SQL } from "./window_rows.ts";
 
-const DAY_MS = 86_400_000;
 /** Expired rows deleted with one write: more than it can bring, so that deleting keeps up. */
 const EXPIRED_ROWS_MAX = 5000;
 /** So long before a month begins its partition is made, in ms. */
@@ -132,8 +134,10 @@ export async function upsert(
     arrayOf(news.map(({ firstMs }) => firstMs)),
     arrayOf(news.map(({ lastMs }) => lastMs)),
   ]);
-  const { rows: [changed] } = await query(UPSERT_SQL, rowParameters([...rows.values()]));
-  return { changedCount: changed![0] as number, expiredBeforeMs };
+  const { rows: [upserted] } = await query(UPSERT_SQL, rowParameters([...rows.values()]));
+  const [changedCount, unmerged] = upserted as [number, UnmergedDay[] | null];
+  await forgetMerged(query, unmerged ?? []);
+  return { changedCount, expiredBeforeMs };
 }
 
 /** Stores a batch's stream times; from when on live rows are kept. */
@@ -237,7 +241,10 @@ export async function expireRows(query: Query, fromMs: number, beforeMs: number)
     [startMs, endMs],
   );
   const markets = [...new Set(rows.map(([market]) => market as number))];
-  if (markets.length > 0) await findEnds(query, "id = ANY ($1::integer[])", arrayOf(markets));
+  if (markets.length > 0) {
+    await forgetDeleted(query, markets, dayOf(startMs));
+    await findEnds(query, "id = ANY ($1::integer[])", arrayOf(markets));
+  }
   return rows.length < EXPIRED_ROWS_MAX ? endMs : startMs;
 }
 

@@ -64,7 +64,7 @@ const SUPERSEDES = `CASE
 /**
  * Upserts rows, each window once, whose markets are there; takes {@link rowParameters}. Rows are
  * locked in one order by everyone, so that no two writers wait for each other. Notes which live ones
- * changed; gives how many rows did.
+ * changed, and which days; gives how many rows did, and the days that nobody had noted yet.
  */
 export const UPSERT_SQL = `WITH upserted AS (
   INSERT INTO statistics AS s (market, start_ms, ${NAMES.join(", ")})
@@ -78,7 +78,12 @@ export const UPSERT_SQL = `WITH upserted AS (
 ), noted AS (
   INSERT INTO changes SELECT pg_current_xact_id(), now(), array_agg(market), array_agg(start_ms)
     FROM upserted WHERE origin = 'live' HAVING count(*) > 0
-) SELECT count(*) FROM upserted`;
+), unmerged AS (
+  INSERT INTO unmerged_days (market, day)
+    SELECT DISTINCT market, (start_ms / 86400000)::integer FROM upserted ORDER BY 1, 2
+    ON CONFLICT DO NOTHING RETURNING market, day
+) SELECT (SELECT count(*) FROM upserted),
+  (SELECT json_agg(json_build_object('market', market, 'day', day)) FROM unmerged)`;
 
 /** The values of {@link UPSERT_SQL}. */
 export function rowParameters(rows: readonly StoredRow[]): SqlValue[] {

@@ -12,6 +12,7 @@ import type {
   PollQuery,
 } from "../../ports/coverage_queries.ts";
 import type { NotificationQueries, NotificationQuery } from "../../ports/notification_queries.ts";
+import type { DayQueries, DayQuery, DayRow } from "../../ports/day_statistics.ts";
 import type { ChangePage, StatisticsChanges } from "../../ports/statistics_changes.ts";
 import {
   type MarketQuery,
@@ -25,6 +26,7 @@ import {
   StoreUnavailableError,
 } from "../../ports/statistics_store.ts";
 import type { Notification } from "../../stats/notification.ts";
+import { unpackDays } from "./day_columns.ts";
 import { type Answer, errorOf, type Opening, type ReadName } from "./reader_protocol.ts";
 
 /** Threads of one reader: a second one, so that what is quick need not wait for what is not; each takes some 20 MB. */
@@ -61,6 +63,7 @@ export class SqliteReader
     StatisticsChanges,
     CoverageQueries,
     NotificationQueries,
+    DayQueries,
     Disposable {
   readonly #threads = new Set<ReaderThread>();
   #waiting: Read[] = [];
@@ -81,42 +84,46 @@ export class SqliteReader
     };
   }
 
-  statistics(query: StatisticsQuery): Promise<StatisticsRow[]> {
-    return this.#read("statistics", query);
+  statistics(query: StatisticsQuery, signal?: AbortSignal): Promise<StatisticsRow[]> {
+    return this.#read("statistics", [query], signal);
   }
 
-  latest(query: MarketQuery): Promise<StatisticsRow[]> {
-    return this.#read("latest", query);
+  async days(query: DayQuery, signal?: AbortSignal): Promise<DayRow[]> {
+    return unpackDays(await this.#read("days", [query], signal));
+  }
+
+  latest(query: MarketQuery, signal?: AbortSignal): Promise<StatisticsRow[]> {
+    return this.#read("latest", [query], signal);
   }
 
   markets(query: MarketQuery): Promise<MarketRow[]> {
-    return this.#read("markets", query);
+    return this.#read("markets", [query]);
   }
 
   sources(): Promise<{ last: PollRecord; lastSuccessMs: number | null }[]> {
-    return this.#read("sources");
+    return this.#read("sources", []);
   }
 
   changes(after: string | null, limit: number): Promise<ChangePage | null> {
-    return this.#read("changes", after, limit);
+    return this.#read("changes", [after, limit]);
   }
 
   polls(query: PollQuery): Promise<PollRecord[]> {
-    return this.#read("polls", query);
+    return this.#read("polls", [query]);
   }
 
   gaps(query: GapQuery): Promise<GapRow[]> {
-    return this.#read("gaps", query);
+    return this.#read("gaps", [query]);
   }
 
   pollCounts(
     query: { fromMs: number; toMs: number; windowSizeMs: number },
   ): Promise<PollCounts[]> {
-    return this.#read("pollCounts", query);
+    return this.#read("pollCounts", [query]);
   }
 
   notifications(query: NotificationQuery): Promise<Notification[]> {
-    return this.#read("notifications", query);
+    return this.#read("notifications", [query]);
   }
 
   /** Ends the threads; reads under way are given up. */
@@ -128,8 +135,12 @@ export class SqliteReader
     for (const thread of [...this.#threads]) thread.close(error);
   }
 
-  // deno-lint-ignore require-await -- the port is asynchronous; errors must reject
-  async #read<T>(name: ReadName, ...parameters: readonly unknown[]): Promise<T> {
+  async #read<T>(
+    name: ReadName,
+    parameters: readonly unknown[],
+    signal?: AbortSignal,
+  ): Promise<T> {
+    signal?.throwIfAborted();
     const place = `statistics store ${this.path}`;
     if (this.#isClosed) throw new StoreUnavailableError(`${place}: it is closed`);
     const { waitingCountMax, readTimeMaxMs } = this.#limits;
@@ -137,15 +148,24 @@ export class SqliteReader
       throw new StoreBusyError(`${place}: ${waitingCountMax} reads are waiting already`);
     }
     const settle = Promise.withResolvers<unknown>();
-    const timer = setTimeout(() => {
+    const giveUp = (reason: unknown) => {
       this.#waiting = this.#waiting.filter((waiting) => waiting !== read);
       for (const thread of this.#threads) thread.giveUp(read);
-      settle.reject(new StoreBusyError(`${place}: a read was not done in ${readTimeMaxMs} ms`));
+      end(read, () => settle.reject(reason));
+    };
+    const timer = setTimeout(() => {
+      giveUp(new StoreBusyError(`${place}: a read was not done in ${readTimeMaxMs} ms`));
     }, readTimeMaxMs);
     const read = { name, parameters, settle, timer };
-    this.#waiting.push(read);
-    this.#share();
-    return settle.promise as Promise<T>;
+    const onAbort = () => giveUp(signal!.reason);
+    signal?.addEventListener("abort", onAbort);
+    try {
+      this.#waiting.push(read);
+      this.#share();
+      return await settle.promise as T;
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+    }
   }
 
   /** Gives waiting reads to threads that are free. */

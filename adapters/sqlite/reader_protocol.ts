@@ -5,6 +5,7 @@
  */
 import type { CoverageQueries } from "../../ports/coverage_queries.ts";
 import type { NotificationQueries } from "../../ports/notification_queries.ts";
+import type { DayQueries } from "../../ports/day_statistics.ts";
 import type { StatisticsChanges } from "../../ports/statistics_changes.ts";
 import {
   type StatisticsQueries,
@@ -18,6 +19,7 @@ export type ReadName = keyof (
   & StatisticsChanges
   & CoverageQueries
   & NotificationQueries
+  & DayQueries
 );
 
 /** What a thread is told first. */

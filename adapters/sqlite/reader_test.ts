@@ -67,6 +67,22 @@ Deno.test("SQLite reader: a file that is not there yet, or is another by now, is
     await rejects(reader.markets({ limit: 1 }), StoreUnavailableError);
   }));
 
+Deno.test("SQLite reader: a read that nobody waits for any more gives its thread back", () =>
+  withPath(async (path) => {
+    using store = new SqliteStatisticsStore(path, CONFIG);
+    await store.writeStatistics(MANY);
+    using reader = new SqliteReader(path, CONFIG, { ...PATIENT, threadCountMax: 1 });
+    await reader.markets({ limit: 1 });
+    const gone = new AbortController();
+    const days = { fromMs: 0, toMs: T0 * 2, limit: 20_000 };
+    const reads = [reader.days(days, gone.signal), reader.statistics(ALL, gone.signal)];
+    const reason = new Error("the client has gone");
+    gone.abort(reason);
+    for (const read of reads) await rejects(read, reason);
+    await rejects(reader.days(days, gone.signal), reason);
+    strictEqual((await reader.days(days)).length, 300);
+  }));
+
 Deno.test("SQLite reader: so many reads may wait, and so long", () =>
   withPath(async (path) => {
     using store = new SqliteStatisticsStore(path, CONFIG);

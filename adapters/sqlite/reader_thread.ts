@@ -5,6 +5,7 @@
  * @module
  */
 import { statSync } from "node:fs";
+import type { DayRow } from "../../ports/day_statistics.ts";
 import { StoreUnavailableError } from "../../ports/statistics_store.ts";
 import {
   NotMadeYetError,
@@ -13,6 +14,7 @@ import {
   Statements,
   transaction,
 } from "./database.ts";
+import { packDays } from "./day_columns.ts";
 import { explained } from "./errors.ts";
 import { type Answer, failureOf, type Opening, type Question } from "./reader_protocol.ts";
 import { StatisticsReads } from "./statistics_reads.ts";
@@ -20,7 +22,7 @@ import { StatisticsReads } from "./statistics_reads.ts";
 /** The worker's side of the way between threads, which this project's types do not know. */
 const port = globalThis as unknown as {
   onmessage: (event: MessageEvent<Opening | Question>) => void;
-  postMessage(message: Answer): void;
+  postMessage(message: Answer, handedOver: ArrayBuffer[]): void;
 };
 
 /** Statements that end where the question was given up: SQLite itself cannot be interrupted. */
@@ -95,5 +97,11 @@ function answerOf(question: Question, { path, config, givenUp }: Opening): Answe
 
 port.onmessage = ({ data }) => {
   if ("path" in data) opening = data;
-  else if (opening !== null) port.postMessage(answerOf(data, opening));
+  else if (opening !== null) tell(data.read, answerOf(data, opening));
 };
+
+function tell(read: Question["read"], answer: Answer): void {
+  if (read !== "days" || !("result" in answer)) return port.postMessage(answer, []);
+  const result = packDays(answer.result as DayRow[]);
+  port.postMessage({ result }, [result.numbers.buffer]);
+}

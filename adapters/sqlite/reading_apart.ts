@@ -5,6 +5,7 @@
  */
 import type { CoverageQueries } from "../../ports/coverage_queries.ts";
 import type { NotificationQueries } from "../../ports/notification_queries.ts";
+import type { DayMerging, DayQueries } from "../../ports/day_statistics.ts";
 import type { StatisticsChanges } from "../../ports/statistics_changes.ts";
 import type { StatisticsQueries, StatisticsSink } from "../../ports/statistics_store.ts";
 import type { SqliteReader } from "./reader.ts";
@@ -20,14 +21,18 @@ export function readApart(
   & StatisticsChanges
   & CoverageQueries
   & NotificationQueries
+  & DayQueries
+  & DayMerging
   & Disposable {
   return {
     storeId: () => store.storeId(),
     writeStatistics: (records) => store.writeStatistics(records),
     writePolls: (records) => store.writePolls(records),
     writeNotifications: (records) => store.writeNotifications(records),
-    statistics: (query) => reader.statistics(query),
-    latest: (query) => reader.latest(query),
+    mergeDays: () => store.mergeDays(),
+    statistics: (query, signal) => reader.statistics(query, signal),
+    latest: (query, signal) => reader.latest(query, signal),
+    days: (query, signal) => reader.days(query, signal),
     markets: (query) => reader.markets(query),
     sources: () => reader.sources(),
     polls: (query) => reader.polls(query),

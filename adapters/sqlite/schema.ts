@@ -6,6 +6,9 @@
  * again and again; kept among the others, every publication of 14,500 markets would rewrite as many
  * pages (60 MB). So open windows have a small table of their own, and move when they close.
  *
+ * A market's day that has windows is in one of two tables more: merged in `day_statistics`, or else
+ * named in `unmerged_days`.
+ *
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
@@ -109,6 +112,42 @@ const MIGRATIONS = [
   CREATE INDEX notifications_by_start ON notifications (started_ms, id);
   CREATE INDEX notifications_by_market ON notifications (exchange, instrument, started_ms, id);
   CREATE INDEX firing_notifications ON notifications (started_ms, id) WHERE state = 'firing';
+`,
+  `
+  CREATE TABLE day_statistics (
+    day INTEGER NOT NULL,
+    market INTEGER NOT NULL,
+    start_after_ms INTEGER NOT NULL,
+    end_after_ms INTEGER NOT NULL,
+    origin TEXT,
+    count INTEGER NOT NULL,
+    mean_hi REAL NOT NULL,
+    mean_lo REAL NOT NULL,
+    m2_hi REAL NOT NULL,
+    m2_lo REAL NOT NULL,
+    min REAL NOT NULL,
+    max REAL NOT NULL,
+    open REAL NOT NULL,
+    open_after_ms INTEGER NOT NULL,
+    close REAL NOT NULL,
+    close_after_ms INTEGER NOT NULL,
+    tick_count INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
+    amended INTEGER NOT NULL,
+    closed INTEGER NOT NULL,
+    live_end_after_ms INTEGER,
+    window_count INTEGER NOT NULL,
+    scheduled_ms INTEGER NOT NULL,
+    scheduled_tick_count REAL NOT NULL,
+    PRIMARY KEY (day, market)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE unmerged_days (
+    day INTEGER NOT NULL,
+    market INTEGER NOT NULL,
+    PRIMARY KEY (day, market)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO unmerged_days
+    SELECT day, market FROM statistics UNION SELECT day, market FROM open_statistics;
 `,
 ];
 

@@ -14,6 +14,7 @@ import {
 import { comparePlaces } from "../../ports/order.ts";
 import type { GapQuery, GapRow, PollCounts, PollQuery } from "../../ports/coverage_queries.ts";
 import type { NotificationQuery } from "../../ports/notification_queries.ts";
+import type { DayQuery, DayRow } from "../../ports/day_statistics.ts";
 import type { ChangePage } from "../../ports/statistics_changes.ts";
 import type {
   MarketQuery,
@@ -24,21 +25,16 @@ import type {
   StatisticsStoreConfig,
 } from "../../ports/statistics_store.ts";
 import type { Notification } from "../../stats/notification.ts";
+import { dayOf } from "../day_rows.ts";
 import { checkQuery, type StoredRow } from "../statistics_rows.ts";
 import { Conditions } from "./conditions.ts";
 import type { Statements } from "./database.ts";
 import { readChanges } from "./changes.ts";
+import { readDays } from "./day_reads.ts";
 import { readGaps, readPollCounts, readPolls, readSources } from "./coverage_reads.ts";
 import { readNotifications } from "./notifications.ts";
-import { readStreamTimes } from "./statistics_writes.ts";
-import {
-  atWindow,
-  dayOf,
-  readRow,
-  ROW_COLUMNS,
-  WINDOW_TABLES,
-  type WindowTable,
-} from "./window_rows.ts";
+import { readStreamTimes } from "./stream_times.ts";
+import { atWindow, readRow, ROW_COLUMNS, WINDOW_TABLES, type WindowTable } from "./window_rows.ts";
 
 const BY_MARKET = "m.exchange, m.instrument";
 
@@ -118,6 +114,11 @@ export class StatisticsReads {
       ? this.#page(markets(), { ...later, limit: limit - rows.length })
       : this.#page(markets().andAfter(after), { ...all, limit: limit - rows.length });
     return rows.concat(following);
+  }
+
+  /** As the port's. */
+  days(query: DayQuery): DayRow[] {
+    return readDays(this.db, this.config, query);
   }
 
   /** As the port's. */

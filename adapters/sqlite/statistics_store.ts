@@ -14,6 +14,7 @@ import type {
   PollQuery,
 } from "../../ports/coverage_queries.ts";
 import type { NotificationQueries, NotificationQuery } from "../../ports/notification_queries.ts";
+import type { DayMerging, DayQueries, DayQuery, DayRow } from "../../ports/day_statistics.ts";
 import type { ChangePage, StatisticsChanges } from "../../ports/statistics_changes.ts";
 import type {
   MarketQuery,
@@ -113,6 +114,8 @@ export class SqliteStatisticsStore
     StatisticsChanges,
     CoverageQueries,
     NotificationQueries,
+    DayQueries,
+    DayMerging,
     Disposable {
   readonly #connections: Connections;
   readonly #writes: StatisticsWrites | null;
@@ -149,9 +152,18 @@ export class SqliteStatisticsStore
     return this.#writeSlices(records, (writes, slice) => writes.upsertNotifications(slice));
   }
 
+  mergeDays(): Promise<boolean> {
+    return this.#write((writes) => writes.mergeDays());
+  }
+
   // deno-lint-ignore require-await -- the port is asynchronous; errors must reject
   async statistics(query: StatisticsQuery): Promise<StatisticsRow[]> {
     return this.#read(() => this.#reads.statistics(query));
+  }
+
+  // deno-lint-ignore require-await -- as above
+  async days(query: DayQuery): Promise<DayRow[]> {
+    return this.#read(() => this.#reads.days(query));
   }
 
   // deno-lint-ignore require-await -- as above

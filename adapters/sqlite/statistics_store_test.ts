@@ -67,6 +67,37 @@ Deno.test("SQLite store: a file of a newer schema is refused and left alone", ()
     });
   }));
 
+Deno.test("SQLite store: days are merged once they are over, those of an older file, too", () =>
+  withPath(async (path) => {
+    const rowsOf = (table: string) => {
+      using db = new DatabaseSync(path, { readOnly: true });
+      return db.prepare(`SELECT * FROM ${table}`).all().length;
+    };
+    const query = { fromMs: 0, toMs: T0 * 2, limit: 20_000 };
+    let before;
+    {
+      using store = new SqliteStatisticsStore(path, CONFIG);
+      for (const hour of [0, 1, 23, 24]) await store.writeStatistics(windows(hour, 300));
+      strictEqual(await store.mergeDays(), false, "the hour after the day has to begin");
+      await store.writeStatistics(windows(25, 300, false));
+      before = await store.days(query);
+      strictEqual(await store.mergeDays(), true);
+      strictEqual(await store.mergeDays(), false);
+      deepStrictEqual([rowsOf("day_statistics"), rowsOf("unmerged_days")], [300, 300]);
+      deepStrictEqual(await store.days(query), before);
+    }
+    {
+      using db = new DatabaseSync(path);
+      db.exec("DROP TABLE day_statistics; DROP TABLE unmerged_days; PRAGMA user_version = 3");
+    }
+    using store = new SqliteStatisticsStore(path, CONFIG);
+    deepStrictEqual([rowsOf("day_statistics"), rowsOf("unmerged_days")], [0, 600]);
+    deepStrictEqual(await store.days(query), before);
+    while (await store.mergeDays());
+    deepStrictEqual([rowsOf("day_statistics"), rowsOf("unmerged_days")], [300, 300]);
+    deepStrictEqual(await store.days(query), before);
+  }));
+
 Deno.test("SQLite store: what cannot be opened is said in an operator's words", () =>
   withPath(async (path) => {
     throws(

@@ -10,21 +10,16 @@ import {
   type StatisticsStoreConfig,
 } from "../../ports/statistics_store.ts";
 import type { Notification } from "../../stats/notification.ts";
-import {
-  rank,
-  type Ranked,
-  sortsFirst,
-  type StoredRow,
-  storedRowOf,
-  StreamTimes,
-} from "../statistics_rows.ts";
+import { rank, type Ranked, sortsFirst, type StoredRow, storedRowOf } from "../statistics_rows.ts";
+import { dayOf } from "../day_rows.ts";
 import { ChangeNotes } from "./changes.ts";
+import { readStreamTimes } from "./stream_times.ts";
 import type { Statements } from "./database.ts";
 import { expireNotifications, upsertNotifications } from "./notifications.ts";
+import { ChangedDays, mergeDays } from "./day_writes.ts";
 import {
   AT_KEY,
   atWindow,
-  dayOf,
   keyParameters,
   perTable,
   readRow,
@@ -50,18 +45,6 @@ const STANDING_SQL = perTable((table) =>
   `SELECT origin, count, revision FROM ${table} AS s WHERE ${AT_KEY}`
 );
 
-/** Reads the partitions' stream times. */
-export function readStreamTimes(db: Statements, config: StatisticsStoreConfig): StreamTimes {
-  const rows = db.all(
-    "SELECT partition, last_ms, whole_ms FROM stream_times WHERE partition_count = ?",
-    [config.partitionCount],
-  ) as [partition: number, lastMs: number, wholeMs: number | null][];
-  const times = rows.map(([partition, lastMs, wholeMs]) =>
-    [partition, { lastMs, wholeMs: wholeMs ?? -Infinity }] as const
-  );
-  return new StreamTimes(config, new Map(times));
-}
-
 /** The statements that change the store. Call each method within a transaction. */
 export class StatisticsWrites {
   constructor(
@@ -81,7 +64,7 @@ export class StatisticsWrites {
     }
     const expiredBeforeMs = streams.expiredBeforeMs();
     const starts = new Map<number, { hasLive: boolean; hasClosed: boolean }>();
-    const notes = new ChangeNotes(this.db);
+    const notes = { changes: new ChangeNotes(this.db), days: new ChangedDays(this.db) };
     let changedCount = 0;
     for (const record of records) {
       const row = storedRowOf(record);
@@ -102,7 +85,8 @@ export class StatisticsWrites {
       );
       this.db.run("INSERT OR IGNORE INTO days VALUES (?)", [dayOf(start)]);
     }
-    notes.trim();
+    notes.changes.trim();
+    notes.days.forget();
     if (expiredBeforeMs > 0) {
       this.#expire(expiredBeforeMs);
       expireNotifications(this.db, expiredBeforeMs);
@@ -135,7 +119,15 @@ export class StatisticsWrites {
     return upsertNotifications(this.db, records, streams.expiredBeforeMs());
   }
 
-  #upsertRow(row: StoredRow, notes: ChangeNotes): boolean {
+  /** As the port's. */
+  mergeDays(): boolean {
+    return mergeDays(this.db);
+  }
+
+  #upsertRow(
+    row: StoredRow,
+    notes: { changes: ChangeNotes; days: ChangedDays },
+  ): boolean {
     const [marketId, firstMs, lastMs] = this.#market(row);
     const key = keyParameters(row.startMs, marketId);
     const table = tableOf(row);
@@ -149,7 +141,8 @@ export class StatisticsWrites {
         this.db.run(`DELETE FROM ${standing.table} AS s WHERE ${AT_KEY}`, key);
       }
     }
-    const changed = row.origin === "live" ? notes.note(marketId, row.startMs) : 0;
+    const changed = row.origin === "live" ? notes.changes.note(marketId, row.startMs) : 0;
+    notes.days.add(key[0], marketId);
     this.db.run(REPLACE_SQL[table], rowParameters(row, marketId, changed));
     if (row.startMs < firstMs || row.startMs > lastMs) {
       this.db.run(
@@ -216,14 +209,19 @@ export class StatisticsWrites {
     ) as [number | null];
     if (startMs === null) return;
     const day = dayOf(startMs);
+    const days = new ChangedDays(this.db);
     let deletedCount = 0;
     for (const table of WINDOW_TABLES) {
-      deletedCount += this.db.run(
+      const deleted = this.db.all(
         `DELETE FROM ${table} WHERE (day, market, start) IN (
-           SELECT day, market, start FROM ${table} WHERE day = ? AND origin IS NULL LIMIT ?)`,
+           SELECT day, market, start FROM ${table} WHERE day = ? AND origin IS NULL LIMIT ?)
+         RETURNING market`,
         [day, EXPIRED_ROWS_MAX],
-      );
+      ) as [number][];
+      for (const [market] of deleted) days.add(day, market);
+      deletedCount += deleted.length;
     }
+    days.forgetDeleted();
     if (deletedCount < EXPIRED_ROWS_MAX) this.#endDay(day);
   }
 

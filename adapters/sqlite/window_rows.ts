@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { DAY_MS, dayOf } from "../day_rows.ts";
 import type { StoredRow } from "../statistics_rows.ts";
 import type { SqlValue } from "./database.ts";
 
@@ -15,13 +16,6 @@ export type WindowTable = typeof WINDOW_TABLES[number];
 /** The table of a row: open live windows are apart. */
 export function tableOf(row: Pick<StoredRow, "origin" | "state">): WindowTable {
   return row.origin === "live" && row.state === "open" ? "open_statistics" : "statistics";
-}
-
-const DAY_MS = 86_400_000;
-
-/** The UTC day of a time, counted from 1970. */
-export function dayOf(timeMs: number): number {
-  return Math.floor(timeMs / DAY_MS);
 }
 
 /** In SQL: the row `s` is of the time and the market id in these columns. (Of columns only: a parameter beyond 31 bits is a REAL, and would not be divided as a whole number.) */

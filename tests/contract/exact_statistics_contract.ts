@@ -17,6 +17,8 @@ const ERROR_MAX = 1e-14;
 
 const CONFIG = { graceMs: 300_000, amendForMs: 6 * HOUR_MS, partitionCount: 6, keepMs: null };
 
+const GROUPED = "/v1/statistics/aggregate?limit=1000&groupBy=quote";
+
 /** An hour of a market, and its prices, a minute apart. */
 interface Hour {
   market: string;
@@ -62,12 +64,15 @@ export function exactStatisticsContract(
         ),
       );
       const app = testApi({ queries });
+      const isExactGrouped = (asked: string) =>
+        isExactList(app, `${GROUPED}${asked}`, all, all.length);
       for (const interval of ["", ...Object.keys(INTERVAL_SIZES_MS)]) {
         const asked = interval === "" ? "" : `&interval=${interval}`;
         await isExactList(app, `/v1/statistics?limit=1000${asked}`, all, all.length);
-        const grouped = `/v1/statistics/aggregate?limit=1000&groupBy=quote${asked}`;
-        await isExactList(app, grouped, all, all.length);
+        await isExactGrouped(asked);
       }
+      while (await queries.mergeDays());
+      for (const interval of ["1d", "1w"]) await isExactGrouped(`&interval=${interval}`);
       const markets = new Set(all.map(({ market }) => market));
       await isExactList(app, "/v1/statistics/latest", all, markets.size);
     });

@@ -8,6 +8,7 @@ import fc from "fast-check";
 import { FILTER_PATTERNS_MAX } from "../../ports/market_filters.ts";
 import type { CoverageQueries } from "../../ports/coverage_queries.ts";
 import type { NotificationQueries } from "../../ports/notification_queries.ts";
+import type { DayMerging, DayQueries } from "../../ports/day_statistics.ts";
 import type { StatisticsChanges } from "../../ports/statistics_changes.ts";
 import {
   type PollRecord,
@@ -27,6 +28,7 @@ import { TickSet } from "../../stats/tick_set.ts";
 import { partitionOf } from "../../topology.ts";
 import { notificationsContract, refusedNotificationsContract } from "./notifications_contract.ts";
 import { coverageContract } from "./coverage_contract.ts";
+import { dayStatisticsContract } from "./day_statistics_contract.ts";
 import { statisticsChangesContract } from "./statistics_changes_contract.ts";
 
 const HOUR_MS = 3_600_000;
@@ -41,6 +43,8 @@ export type StoreUnderTest =
   & StatisticsChanges
   & CoverageQueries
   & NotificationQueries
+  & DayQueries
+  & DayMerging
   & AsyncDisposable;
 
 /** Opens an empty store. */
@@ -184,6 +188,7 @@ export function statisticsStoreContract(
   testPolls(test);
   coverageContract(test);
   notificationsContract(test);
+  dayStatisticsContract(name, open, { register, test, runCount });
   statisticsChangesContract(test, () => open(CONFIG));
 }
 

@@ -217,6 +217,7 @@ postgresTest("Postgres store: a newer schema is refused and left alone", async (
     new RegExp(
       `schema version of database \\w+ is 99 and this program knows ${SCHEMA_VERSION}; run the newer`,
     ),
+    /schema version of database \w+ is 99 and this program knows 3; run the newer/,
   );
   deepStrictEqual(await query("SELECT version FROM schema_version"), [[99]]);
 });
@@ -284,10 +285,41 @@ postgresTest(
     await query(
       "DROP TABLE statistics, markets, polls, stream_times, changes, notifications, " +
         "schema_version; DROP SEQUENCE market_ids",
+      "DROP TABLE statistics, day_statistics, unmerged_days, markets, polls, stream_times, changes, " +
+        "schema_version; " +
+        "DROP SEQUENCE market_ids",
     );
     deepStrictEqual(await store.sources(), []);
     strictEqual(await store.writeStatistics(windows(3, 2)), 2, "a new database");
     notStrictEqual(await store.storeId(), id);
+  },
+);
+
+postgresTest(
+  "Postgres store: what nobody waits for any more is cancelled at the server",
+  async () => {
+    const { open, query, url } = await newSchema();
+    await using store = await open();
+    await store.writeStatistics(windows(0, 2));
+    const other = new Client({ connectionString: url });
+    await other.connect();
+    await other.query("BEGIN; LOCK TABLE statistics, markets");
+    // Over a connection of its own: within a transaction what was seen first stays.
+    const waiting = async () =>
+      (await query(
+        `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%unmerged_days%'`,
+      )).length;
+    const gone = new AbortController();
+    const days = { fromMs: 0, toMs: T0 * 2, limit: 20_000 };
+    const reads = Array.from({ length: 8 }, () => store.days(days, gone.signal));
+    await waitUntil("all reads wait", async () => await waiting() === 8);
+    const reason = new Error("the client has gone");
+    gone.abort(reason);
+    await Promise.all(reads.map((read) => rejects(read, reason)));
+    strictEqual(await waiting(), 0);
+    await other.query("COMMIT");
+    await other.end();
+    strictEqual((await store.days(days)).length, 2);
   },
 );
 
