@@ -12,6 +12,7 @@ export type {
   Gap,
   Market,
   Message,
+  Notification,
   Page,
   Poll,
   Problem,

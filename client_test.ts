@@ -3,6 +3,7 @@ import { MemoryBroker } from "./adapters/memory/topic_log.ts";
 import { systemClock } from "./adapters/system_clock.ts";
 import { createClient } from "./client.ts";
 import { emptyStore, get, testApi, windowRecord } from "./tests/api_fixture.ts";
+import { notification } from "./tests/contract/notifications_contract.ts";
 import { poll } from "./tests/contract/statistics_store_contract.ts";
 import { topicSpecs } from "./topology.ts";
 
@@ -17,6 +18,7 @@ async function connected() {
     windowRecord("kraken:btcusd", 2, [6780], names),
   ]);
   await queries.writePolls([poll({ source: "kraken" })]);
+  await queries.writeNotifications([notification({ base: "btc", quote: "usd" })]);
   const log = new MemoryBroker(systemClock).connect();
   await log.create(topicSpecs("embedded", 1));
   const value = new TextEncoder().encode('{"price":1}');
@@ -72,6 +74,13 @@ Deno.test("the client asks every route, and what it answers has the type that it
   ok(polls.data[0]?.budget?.remaining === 9.985);
   const gaps = await answer(v1.coverage.$get({ query: { to: "2018-04-06T00:00:00Z" } }));
   ok(gaps.data[0]?.cause === "notPolled");
+  const notifications = await answer(
+    v1.notifications.$get({ query: { state: "firing", kind: ["ratioAbove"], sort: "-startedAt" } }),
+  );
+  const kind: "ratioAbove" | "ratioBelow" | "deviation" | "marketSilent" | "sourceSilent" =
+    notifications.data[0]!.kind;
+  const before: number | undefined = notifications.data[0]!.baseline?.mean;
+  deepStrictEqual([kind, before], ["ratioAbove", 6612.983870967742]);
   const topics = await answer(v1.topics.$get());
   ok(topics.data[0]?.topic === "samples");
   const messages = await answer(

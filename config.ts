@@ -121,8 +121,6 @@ export function loadConfigFile(): string | null {
 export function loadSettings({ dev = false, runs = false } = {}): ReadConfig {
   const environment = readEnvironment();
   const path = loadConfigFile();
-  // One that is not permitted reads as unset.
-  const variableOf = (name: string) => Deno.env.get(name);
   if (path === null) return readConfig({ environment, dev, runs, variableOf });
   const read = readFile(path, isPermittablePath(path));
   if ("problem" in read) {
@@ -147,7 +145,7 @@ export function readConfig(
     variableOf?: (name: string) => string | undefined;
   },
 ): ReadConfig {
-  const problems = unknownInEnvironment(environment);
+  const problems: string[] = [];
   const texts = file === undefined ? {} : fileTexts(file, problems);
   const values: Partial<Record<SettingName, unknown>> = {};
   const rows: SettingRow[] = [];
@@ -177,6 +175,8 @@ export function readConfig(
   const checked = values as SettingValues;
   problems.push(...combinationProblems(checked, isSet, wrong));
   const channels = channelConfigs(checked.CHANNELS ?? [], variableOf);
+  const referred = channels.flatMap(({ variables }) => variables);
+  problems.unshift(...unknownInEnvironment(environment, new Set(referred)));
   // Others do not have the variables, nor the permission to look.
   if (runs && checked.ROLES?.includes("notifier")) {
     problems.push(...channels.flatMap(unsetVariableProblems));
@@ -193,9 +193,10 @@ function problemOf(name: SettingName, shown: string | null, issue: z.core.$ZodIs
   return `${name}${pathText(path)}${part === undefined ? "" : `=${part}`}: ${message}`;
 }
 
-function unknownInEnvironment(environment: SettingTexts): string[] {
+/** @param referred Names that settings refer to: these are meant, however they look. */
+function unknownInEnvironment(environment: SettingTexts, referred: Set<string>): string[] {
   return Object.keys(environment).flatMap((name) => {
-    if (name in SETTINGS || name === "CONFIG_FILE") return [];
+    if (name in SETTINGS || name === "CONFIG_FILE" || referred.has(name)) return [];
     const meant = settingMeantBy(name, [...SETTING_NAMES, "CONFIG_FILE"]);
     // A platform's own variable may be named so; ours are never ambiguous, so it must be one or the other.
     return meant === null
@@ -235,6 +236,12 @@ function fileTexts(
 function isJson(name: string): boolean {
   const setting: Setting = SETTINGS[name as SettingName];
   return setting.isJson === true;
+}
+
+/** A variable that is not permitted is as good as unset. */
+function variableOf(name: string): string | undefined {
+  const { state } = Deno.permissions.querySync({ name: "env", variable: name });
+  return state === "granted" ? Deno.env.get(name) : undefined;
 }
 
 function readFile(path: string, allowed: boolean): { content: unknown } | { problem: string } {

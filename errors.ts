@@ -25,6 +25,12 @@ export class OperatorError extends Error {
  */
 export function inWords(thrown: unknown, causeCountMax = CAUSE_COUNT_MAX): string {
   if (!(thrown instanceof Error)) return String(thrown);
+  // What failed first, and what failed then while it was being cleared away.
+  if (thrown instanceof SuppressedError && causeCountMax > 0) {
+    const [first, then] = [thrown.suppressed, thrown.error]
+      .map((error) => inWords(error, causeCountMax - 1));
+    return `${first} (and then: ${then})`;
+  }
   const { message, cause } = thrown;
   const isWhole = thrown instanceof OperatorError || cause === undefined || causeCountMax === 0;
   const why = isWhole ? "" : inWords(cause, causeCountMax - 1);

@@ -11,7 +11,7 @@ import {
   type TextFormatter,
 } from "@logtape/logtape";
 import type { Config } from "./config.ts";
-import { channelSecrets } from "./config/channels.ts";
+import { channelSecrets } from "./config/channel_secrets.ts";
 import { databaseOf } from "./config/database_url.ts";
 import { inWords } from "./errors.ts";
 

@@ -12,7 +12,7 @@ export const TOPICS = {
   samples: "samples",
   /** One window's statistics, open or closed. Key: {@link windowKeyOf}. */
   statistics: "statistics",
-  /** One crossing of a rule. Key: the market. */
+  /** One crossing of a rule. Key: the market, or the source. */
   notifications: "notifications",
   /** One tick of one source. Key: the source. */
   polls: "polls",
@@ -25,7 +25,7 @@ export const TOPICS = {
 /** The consumer groups, by role. */
 export const GROUPS = {
   aggregator: { id: "aggregator", topics: [TOPICS.samples] },
-  writer: { id: "writer", topics: [TOPICS.statistics, TOPICS.polls] },
+  writer: { id: "writer", topics: [TOPICS.statistics, TOPICS.polls, TOPICS.notifications] },
   monitor: { id: "monitor", topics: [TOPICS.samples, TOPICS.statistics, TOPICS.polls] },
   /** One partition: a digest may gather markets of them all, so one notifier works and others stand by. */
   notifier: { id: "notifier", topics: [TOPICS.deliveries] },

@@ -11,6 +11,7 @@ import { cors } from "hono/cors";
 import { timeout } from "hono/timeout";
 import type { Clock } from "../ports/clock.ts";
 import type { CoverageQueries } from "../ports/coverage_queries.ts";
+import type { NotificationQueries } from "../ports/notification_queries.ts";
 import type { StatisticsChanges } from "../ports/statistics_changes.ts";
 import {
   type StatisticsQueries,
@@ -23,6 +24,7 @@ import { routeCoverage } from "./coverage.ts";
 import { guard, requestMetric } from "./guard.ts";
 import { routeMarkets } from "./markets.ts";
 import { routeMessages } from "./messages.ts";
+import { routeNotifications } from "./notifications.ts";
 import { apiDocument } from "./openapi.ts";
 import { type OperationDeps, routeOperation } from "./operation.ts";
 import { routePage } from "./page.ts";
@@ -39,7 +41,7 @@ import { validation } from "./validation.ts";
 
 /** What the API needs. */
 export interface ApiDeps extends OperationDeps, StatisticsDeps {
-  queries: StatisticsQueries & StatisticsChanges & CoverageQueries;
+  queries: StatisticsQueries & StatisticsChanges & CoverageQueries & NotificationQueries;
   clock: Clock;
   /** Ends all live streams when it aborts. */
   stop?: AbortSignal;
@@ -85,6 +87,7 @@ export function createApi(deps: ApiDeps, config: ApiConfig): Hono {
   routeAggregate(app, deps, config);
   const { queries: changes, clock, stop = new AbortController().signal } = deps;
   routeStream(app, { changes, clock, stop }, config.streamClientsMax ?? STREAM_CLIENTS_MAX);
+  routeNotifications(app, deps.queries);
   routeSources(app, deps.queries);
   routePolls(app, deps.queries);
   routeCoverage(app, deps, config.windowSizeMs);

@@ -6,7 +6,7 @@ import { StoreBusyError, StoreUnavailableError } from "../ports/statistics_store
 
 /** A store each of whose reads does `act`. */
 function storeThat(act: () => Promise<never>): ApiDeps["queries"] {
-  const coverage = { polls: act, gaps: act, pollCounts: act };
+  const coverage = { polls: act, gaps: act, pollCounts: act, notifications: act };
   return { statistics: act, latest: act, markets: act, sources: act, changes: act, ...coverage };
 }
 
@@ -33,6 +33,9 @@ for (
     [`/v1/markets?exchange=${"a,".repeat(100)}a`, "exchange", /at most 100 values/],
     ["/v1/markets?quote=%00", "quote", /1 to 100 characters/],
     ["/v1/markets?cursor=nonsense", "cursor", /not a cursor/],
+    ["/v1/notifications?kind=leap", "kind", /one of ratioAbove/],
+    ["/v1/notifications?state=firing,gone", "state", /one of firing, resolved/],
+    ["/v1/notifications?sort=-value", "sort", /startedAt/],
   ] as const
 ) {
   Deno.test(`${path} is refused with a problem that names ${parameter}`, async () => {

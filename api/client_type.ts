@@ -12,6 +12,8 @@ import type { aggregateSchema } from "./aggregate_row.ts";
 import type { coverageRoute, coverageSchema } from "./coverage.ts";
 import type { marketSchema, marketsRoute } from "./markets.ts";
 import type { messageSchema, messagesRoute } from "./messages.ts";
+import type { notificationSchema } from "./notification_row.ts";
+import type { notificationsRoute } from "./notifications.ts";
 import type { pollsRoute } from "./polls.ts";
 import type { ProblemStatus } from "./problem.ts";
 import type { problemSchema } from "./responses.ts";
@@ -27,6 +29,8 @@ export type Statistics = z.output<typeof statisticsSchema>;
 export type Aggregate = z.output<typeof aggregateSchema>;
 /** A market. */
 export type Market = z.output<typeof marketSchema>;
+/** One crossing of a rule. */
+export type Notification = z.output<typeof notificationSchema>;
 /** How a source of prices is doing. */
 export type Source = z.output<typeof sourceSchema>;
 /** What became of one poll. */
@@ -93,6 +97,7 @@ type Routes =
   & Get<typeof latestRoute, Page<Statistics>>
   & Get<typeof aggregateRoute, Page<Aggregate>>
   & Get<typeof streamRoute, string, "text">
+  & Get<typeof notificationsRoute, Page<Notification>>
   & Get<typeof sourcesRoute, Page<Source>>
   & Get<typeof pollsRoute, Page<Poll>>
   & Get<typeof coverageRoute, Page<Gap>>

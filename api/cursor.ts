@@ -9,8 +9,8 @@ import { z } from "@hono/zod-openapi";
 /** The newest form of a cursor that this program knows. */
 const VERSION = 1;
 
-/** Longest cursor read: an honest one holds two ids of 100 characters, three bytes each at worst. */
-const LENGTH_MAX = 1200;
+/** Longest cursor read: an honest one holds a notification's id of 320 characters, three bytes each at worst. */
+const LENGTH_MAX = 1400;
 
 const BASE64URL = { alphabet: "base64url", omitPadding: true } as const;
 const ERROR = "is not a cursor of this list: take it, unchanged, from nextCursor";

@@ -6,6 +6,7 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
 import { connect } from "node:net";
 import { systemClock } from "../adapters/system_clock.ts";
 import { openSqliteStore } from "../adapters/sqlite/statistics_store.ts";
+import { encodeCursor } from "./cursor.ts";
 import { listen } from "../process/http_server.ts";
 import { testApi, windowRecord } from "../tests/api_fixture.ts";
 
@@ -39,9 +40,27 @@ function get(target: string, ...headers: string[]): string {
 const LONG = "a".repeat(50_000);
 const market = (exchange: string) => `/v1/markets?exchange=${encodeURIComponent(exchange)}`;
 
+const cursor = (...place: unknown[]) => encodeCursor("notifications", ["startedAt", ...place]);
+const SQL_CURSOR = cursor(0, "') OR 1=1 --");
+const FAR_CURSOR = cursor(Number.MAX_SAFE_INTEGER, "x");
+const NUL_CURSOR = cursor(0, "a\0b");
+
 const REQUESTS: readonly [string, string, number, RegExp][] = [
   ["SQL in a filter", get(market("'OR(1)=(1);--")), 200, /"data":\[\]/],
   ["SQL with spaces", get(market("' OR 1=1 --")), 400, /exchange must be/],
+  [
+    "SQL in a rule",
+    get(`/v1/notifications?rule=${encodeURIComponent("'OR(1)=(1);--")}`),
+    200,
+    /\[\]/,
+  ],
+  ["SQL in a state", get("/v1/notifications?state=firing%27--"), 400, /state must be/],
+  ["SQL in an order", get("/v1/notifications?sort=id%3BDROP"), 400, /sort must be/],
+  ["a cursor with SQL in it", get(`/v1/notifications?cursor=${SQL_CURSOR}`), 200, /"data":\[\]/],
+  ["a cursor beyond all", get(`/v1/notifications?cursor=${FAR_CURSOR}`), 200, /"data":\[\]/],
+  ["a cursor with a NUL", get(`/v1/notifications?cursor=${NUL_CURSOR}`), 400, /cursor is not/],
+  ["a cursor of another list", get(`/v1/markets?cursor=${FAR_CURSOR}`), 400, /cursor is not/],
+  ["a kind of a prototype", get("/v1/notifications?kind=constructor"), 400, /kind must be/],
   ["a wildcard of SQL", get(market("%")), 200, /"data":\[\]/],
   ["SQL in a time", get("/v1/statistics?from=0%27--"), 400, /from must be/],
   ["SQL in a cursor", get("/v1/markets?cursor=%27--"), 400, /cursor is not/],

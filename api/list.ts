@@ -10,7 +10,7 @@ import { formatOf, FORMATS } from "./formats.ts";
 import { LIMIT_MAX } from "./parameters.ts";
 import { responsesOf } from "./responses.ts";
 import { answerRows } from "./row_stream.ts";
-import { type Cell, csv, ndjson } from "./row_text.ts";
+import { csv, ndjson, type Row as TextRow } from "./row_text.ts";
 
 /** Documents a list of these rows, and the problems that it can answer with. */
 export function listResponses(
@@ -33,13 +33,22 @@ export function formattedListResponses(
       schema: z.string().openapi({ description: "A row a line, each a JSON object." }),
     },
     [FORMATS.csv]: {
-      example: csv(Object.keys(row.shape)).head,
+      example: csv(columnsOf(row)).head,
       schema: z.string().openapi({
         description: "RFC 4180, a header line first; null is empty. Times and numbers as in JSON.",
       }),
     },
   };
   return responsesOf(description, content, [400, 401, 406, 429, 503]);
+}
+
+/** The columns of CSV: the fields, and each one within another, as `baseline.mean`. */
+function columnsOf(row: z.ZodObject): string[] {
+  return Object.entries(row.shape).flatMap(([name, field]) => {
+    const inner = field instanceof z.ZodNullable ? field.unwrap() : field;
+    if (!(inner instanceof z.ZodObject)) return [name];
+    return Object.keys(inner.shape).map((innerName) => `${name}.${innerName}`);
+  });
 }
 
 function listSchema(row: z.ZodType) {
@@ -90,7 +99,7 @@ export interface ListSource<Place, Row, Shown> extends PageForm<Row, Shown> {
  * Answers in the format that `Accept` wants: a page of JSON, or all rows as NDJSON or CSV. There
  * `limit` bounds them only where it is given, or where they are one page.
  */
-export async function answerList<Place, Row, Shown extends Readonly<Record<string, Cell>>>(
+export async function answerList<Place, Row, Shown extends TextRow>(
   c: Context,
   { cursor, limit }: { cursor?: Place | undefined; limit: number },
   source: ListSource<Place, Row, Shown>,
@@ -103,7 +112,7 @@ export async function answerList<Place, Row, Shown extends Readonly<Record<strin
     if (isWhole && source.isFinal?.(rows)) c.set("isFinal", true);
     return answerPage(c, rows, limit, source);
   }
-  const text = format === "csv" ? csv(Object.keys(source.schema.shape)) : ndjson;
+  const text = format === "csv" ? csv(columnsOf(source.schema)) : ndjson;
   const pages = {
     read: source.read,
     place: source.place,

@@ -40,26 +40,46 @@ export function integerParameter(min: number, max: number, description: string) 
     .openapi({ type: "integer", minimum: min, maximum: max, description });
 }
 
-/** Ids or patterns of them, as a comma list or by the parameter given again. */
-function filterParameter(what: string, example: string[]) {
-  return z.union([z.string(), z.array(z.string())]).transform((given, context) => {
-    const patterns = [given].flat().flatMap((text) => text.split(","));
-    if (patterns.length > FILTER_PATTERNS_MAX) {
-      const message = `must be at most ${FILTER_PATTERNS_MAX} values`;
-      context.addIssue({ code: "custom", message });
-    } else if (!patterns.every((pattern) => FILTER_PATTERN.test(pattern))) {
-      const message = `must be values of 1 to ${ID_LENGTH_MAX} characters without spaces, ':' or ` +
-        "'@', with ',' between them";
-      context.addIssue({ code: "custom", message });
-    }
-    return [...new Set(patterns)];
-  }).optional().openapi({
-    type: "array",
-    items: { type: "string", pattern: FILTER_PATTERN.source },
+/** Values as a comma list or by the parameter given again, each once. */
+const listSchema = z.union([z.string(), z.array(z.string())]).transform((given, context) => {
+  const values = [given].flat().flatMap((text) => text.split(","));
+  if (values.length > FILTER_PATTERNS_MAX) {
+    const message = `must be at most ${FILTER_PATTERNS_MAX} values`;
+    context.addIssue({ code: "custom", message });
+  }
+  return [...new Set(values)];
+});
+
+/** How a list is described. */
+function listDocument(items: { enum?: string[]; pattern?: string }) {
+  return {
+    type: "array" as const,
+    items: { type: "string" as const, ...items },
     minItems: 1,
     maxItems: FILTER_PATTERNS_MAX,
-    param: { style: "form", explode: false },
+    param: { style: "form" as const, explode: false },
+  };
+}
+
+/** Ids or patterns of them. */
+export function filterParameter(what: string, example: string[]) {
+  return listSchema.refine((patterns) => patterns.every((each) => FILTER_PATTERN.test(each)), {
+    error: `must be values of 1 to ${ID_LENGTH_MAX} characters without spaces, ':' or '@', with ` +
+      "',' between them",
+  }).optional().openapi({
+    ...listDocument({ pattern: FILTER_PATTERN.source }),
     description: `${what}, or any of several; * stands for any run of characters.`,
+    example,
+  });
+}
+
+/** Some of the values that there are: another one is a mistake. */
+export function choiceParameter(what: string, values: readonly string[], example: string[]) {
+  return listSchema.refine((chosen) => chosen.every((value) => values.includes(value)), {
+    error: `must be one of ${values.join(", ")}, or several with ',' between them`,
+  }).optional().openapi({
+    ...listDocument({ enum: [...values] }),
+    description: `${what}, or any of several.`,
     example,
   });
 }

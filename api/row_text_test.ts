@@ -2,6 +2,13 @@ import { strictEqual } from "node:assert";
 import fc from "fast-check";
 import { csv, ndjson } from "./row_text.ts";
 
+Deno.test("csv() has the fields within a field as columns, empty where it is null", () => {
+  const { head, line } = csv(["a", "b.x", "b.y"]);
+  strictEqual(head, "a,b.x,b.y\r\n");
+  strictEqual(line({ a: 1, b: { x: "2", y: null } }), "1,2,\r\n");
+  strictEqual(line({ a: 1, b: null }), "1,,\r\n");
+});
+
 Deno.test.each([
   [null, ""],
   ["", '""'],

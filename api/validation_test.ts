@@ -76,7 +76,10 @@ Deno.test("rows that do not yet say what they price may still be named", async (
 Deno.test("who has an answer is told that it has not changed, on every route of JSON", async () => {
   const app = await appOf(hoursOf("kraken:btcusd"));
   for (
-    const path of ["/v1/statistics", "/v1/markets", "/v1/sources", "/openapi.json", "/", "/readyz"]
+    const path of [
+      ...["/v1/statistics", "/v1/markets", "/v1/sources", "/v1/notifications"],
+      ...["/openapi.json", "/", "/readyz"],
+    ]
   ) {
     const first = await app.request(path);
     const tag = first.headers.get("etag")!;

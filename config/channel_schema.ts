@@ -98,7 +98,8 @@ const secret = z.any().transform((value: unknown, context): Secret => {
 function listOf<T>(item: z.ZodType<T>, what: string, countMax: number) {
   return z.array(item, { error: `must be a list of ${what}` })
     .min(1, "must name one at least")
-    .max(countMax, `must name ${countMax} at most`);
+    .max(countMax, `must name ${countMax} at most`)
+    .refine((items) => new Set(items).size === items.length, "must name each once");
 }
 
 const pattern = matching(
@@ -251,3 +252,12 @@ export const channelSchema = z.discriminatedUnion(
 
 /** A channel, with secrets that may have to be looked up. */
 export type ChannelSpec = z.output<typeof channelSchema>;
+
+/** What a text says as JSON; `null` where it is none. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

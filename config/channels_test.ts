@@ -1,7 +1,7 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert";
 import { parseConfig, readConfig } from "../config.ts";
 import { secretsOf } from "../logging.ts";
-import { shownChannels } from "./channels.ts";
+import { shownChannels } from "./channel_secrets.ts";
 
 const MAIL = {
   ...{ name: "mail", type: "smtp", host: "SMTP.example.org", from: "a@example.org" },
@@ -72,10 +72,18 @@ Deno.test("CHANNELS takes secrets from the variables that it names, where the no
   ]);
   deepStrictEqual([mail?.variables, mail?.unsetVariables], [["MAIL_PASSWORD"], []]);
   deepStrictEqual([hook?.variables, hook?.unsetVariables], [["TEAM"], ["TEAM"]]);
-  deepStrictEqual(read([MAIL], { ROLES: "notifier", MAIL_PASSWORD: " " }, true).problems, [
+  deepStrictEqual(read([MAIL], { MAIL_PASSWORD: " " }, true).problems, [
     "MAIL_PASSWORD: not set, and channel mail of CHANNELS takes a secret from it; set it, or name " +
     "another in CHANNELS",
   ]);
+});
+
+Deno.test("CHANNELS may refer to a variable whose name resembles a setting's", () => {
+  const hook = { ...HOOK, headers: {}, secret: { env: "API_TOKEN" } };
+  const { config, problems } = read([hook], { API_TOKEN: "sesame-5" });
+  deepStrictEqual(problems, []);
+  const [channel] = config!.channels;
+  strictEqual(channel?.type === "webhook" && channel.secret, "sesame-5");
 });
 
 Deno.test("CHANNELS hides its secrets, and only these, from whoever looks and from logs", () => {
@@ -111,6 +119,9 @@ const WRONG: readonly [string, Record<string, unknown>, readonly string[]][] = [
     '.groupBy[1]="price": must be rule, exchange, instrument, base, quote or source',
   ]],
   ["nobody to send to", { ...MAIL, to: [] }, [".to: must name one at least"]],
+  ["somebody twice", { ...MAIL, to: ["a@example.org", "a@example.org"] }, [
+    ".to: must name each once",
+  ]],
   ["an address with a line break", { ...MAIL, to: ["a@example.org\r\nBcc: b@example.org"] }, [
     '.to[0]="a@example.org\\r\\nBcc: b@example.org": must be an e-mail address, like ' +
     "tracker@example.org or Tracker <tracker@example.org>",

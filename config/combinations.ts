@@ -54,7 +54,8 @@ const COMBINATIONS: readonly Combination[] = [
       const chain = ["sampler", "aggregator", "writer"] as const;
       const first = chain.find((role) => ROLES.includes(role));
       const wanted: RoleName[] = first === undefined ? [] : chain.slice(chain.indexOf(first));
-      if (ROLES.includes("monitor")) wanted.push("aggregator");
+      if (ROLES.includes("notifier")) wanted.push("monitor");
+      if (wanted.includes("monitor") || ROLES.includes("monitor")) wanted.push("aggregator");
       const missing = [...new Set(wanted)].filter((role) => !ROLES.includes(role));
       return missing.length === 0
         ? null

@@ -5,8 +5,8 @@
  */
 import { z } from "zod";
 import type { Rule } from "../monitor/rules.ts";
-import { duration, matching, patterns, yesOrNo } from "./channel_schema.ts";
-import { issueInWords, parseJson } from "./channels.ts";
+import { duration, matching, parseJson, patterns, yesOrNo } from "./channel_schema.ts";
+import { issueInWords } from "./channels.ts";
 
 /** Rules of one deployment: what is known of a market's alarms must fit into one value on disk. */
 export const RULE_COUNT_MAX = 20;

@@ -7,7 +7,8 @@
 import { z } from "zod";
 import { parseCron } from "../sampler/schedule.ts";
 import { parseApiTokens, shownApiTokens } from "./access.ts";
-import { channelsSchema, shownChannels } from "./channels.ts";
+import { shownChannels } from "./channel_secrets.ts";
+import { channelsSchema } from "./channels.ts";
 import { databaseOf, shownDatabaseUrl } from "./database_url.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
 import { rulesSchema } from "./rules.ts";

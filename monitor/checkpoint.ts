@@ -82,6 +82,11 @@ export function takePlace(places: Places, startMs: number, offset: number): void
   if (Number.isFinite(startMs) && !places.has(startMs)) places.set(startMs, offset);
 }
 
+/** Gives up the places of windows that are not needed any more. */
+export function keepPlaces(places: Places, needed: ReadonlySet<number>): void {
+  for (const startMs of places.keys()) if (!needed.has(startMs)) places.delete(startMs);
+}
+
 /** The start of the window that a record of `statistics` is about, off its key; NaN where that is none. */
 export function startMsOf({ key }: LogRecord): number {
   return key === null ? NaN : Number(key.slice(key.lastIndexOf("@") + 1));

@@ -25,6 +25,7 @@ import { TOPICS } from "../topology.ts";
 import {
   encodeMonitorCheckpoint,
   encodePlaces,
+  keepPlaces,
   leastPlace,
   type MonitorCheckpoint,
   type MonitorPlaces,
@@ -285,12 +286,9 @@ class Owner {
     for (const { windowStartMs } of this.#state.found) {
       takePlace(notifications, windowStartMs, this.#notificationsThrough + 1);
     }
-    const keptFromMs = this.#state.keptFromMs;
-    for (const startMs of statistics.keys()) if (startMs < keptFromMs) statistics.delete(startMs);
-    const firing = this.#state.firingWindows();
-    for (const startMs of notifications.keys()) {
-      if (startMs < keptFromMs && !firing.has(startMs)) notifications.delete(startMs);
-    }
+    const needed = this.#state.neededWindows();
+    keepPlaces(statistics, needed.statistics);
+    keepPlaces(notifications, needed.notifications);
   }
 
   #checkpointOf(checkpointId: string, notificationsThrough: number): MonitorCheckpoint {

@@ -16,14 +16,7 @@ import type { Baseline, Notification } from "../stats/notification.ts";
 import { type Sample, sampleTimeMs } from "../stats/sample.ts";
 import { windowStartMs } from "../stats/window.ts";
 import { windowKeyOf } from "../topology.ts";
-import {
-  CALM_AGE_MAX,
-  isPriceRule,
-  judge,
-  longestSilenceMs,
-  type PriceRule,
-  type Rule,
-} from "./rules.ts";
+import { isPriceRule, judge, type PriceRule, type Rule } from "./rules.ts";
 import { Silences } from "./silences.ts";
 import {
   type Alarm,
@@ -41,6 +34,9 @@ import {
 
 /** A market or source that has been silent for so long is given up, in ms: it is gone, and nobody wants to be told of it for ever. */
 export const SILENT_MAX_MS = 7 * 86_400_000;
+
+/** A market not heard of for so long, in ms, or three windows, has no previous hour when it is heard again. */
+const ACTIVE_MIN_MS = 3_600_000;
 
 /** What decides what a partition's monitor finds. */
 export interface WatchConfig {
@@ -118,23 +114,25 @@ export class MonitorPartition {
       this.#add(newMarket(names))).market;
   }
 
-  /** Statistics of windows that begin before this are needed no more; nor are alarms of theirs that are over. */
-  get keptFromMs(): number {
+  /**
+   * The windows that a take-over must find again: those that prices may be held against, and those
+   * whose alarms matter still. Of markets that were heard of lately; of others only what is firing.
+   */
+  neededWindows(): { statistics: Set<number>; notifications: Set<number> } {
     const { rules, windowSizeMs } = this.config;
-    const calmMs = rules.some((rule) => isPriceRule(rule) && rule.leavesOutAlarmed)
-      ? CALM_AGE_MAX * windowSizeMs
-      : 0;
-    const backMs = Math.max(calmMs, longestSilenceMs(rules, "marketSilent"));
-    return windowStartMs(this.logMs - backMs, windowSizeMs) - 3 * windowSizeMs;
-  }
-
-  /** The windows of alarms that fire still. */
-  firingWindows(): Set<number> {
-    const starts = new Set<number>();
-    for (const { alarms } of this.watched()) {
-      for (const alarm of alarms) if (alarm.state === "firing") starts.add(alarm.windowStartMs);
+    const needsCalm = rules.some((rule) => isPriceRule(rule) && rule.leavesOutAlarmed);
+    const sinceMs = this.logMs - Math.max(ACTIVE_MIN_MS, 3 * windowSizeMs);
+    const needed = { statistics: new Set<number>(), notifications: new Set<number>() };
+    for (const watched of this.watched()) {
+      const isActive = (watched.heardMs ?? 0) >= sinceMs;
+      for (const { state, windowStartMs } of watched.alarms) {
+        if (isActive || state === "firing") needed.notifications.add(windowStartMs);
+      }
+      if (!isActive || watched.kind === "source") continue;
+      for (const { startMs } of watched.hours) needed.statistics.add(startMs);
+      if (needsCalm && watched.calm !== null) needed.statistics.add(watched.calm.startMs);
     }
-    return starts;
+    return needed;
   }
 
   /** Per source, the offset in `polls` that a take-over must read from. */
@@ -318,7 +316,8 @@ export class MonitorPartition {
     found: Pick<Notification, "startedMs" | "price" | "value" | "baseline">,
   ): void {
     const windowStart = windowStartMs(found.startedMs, this.config.windowSizeMs);
-    const since = Math.min(this.logMs, found.price === null ? found.startedMs : Infinity);
+    // A price of the past may come late, as history that is played does.
+    const since = Math.min(this.logMs, found.startedMs);
     const alarm: Alarm = {
       ...{ state: "firing", rule, kind, threshold, ...found },
       ...{ windowStartMs: windowStart, endedMs: null, past: since < this.liveFromMs },

@@ -5,6 +5,7 @@
  * @module
  */
 import { blocksOf, operationsOf } from "./reference_model.js";
+import { headersOf, keepToken, refusalOf, tokenProblem } from "./token.js";
 
 /** Makes an element that holds texts and elements. */
 function make(tag, properties, ...content) {
@@ -127,12 +128,30 @@ function show(api) {
   if (location.hash !== "") document.getElementById(location.hash.slice(1))?.scrollIntoView();
 }
 
-try {
-  const response = await fetch("openapi.json");
-  if (!response.ok) throw new Error(`it answers ${response.status}`);
-  show(await response.json());
-} catch (error) {
+/** Reads what the page is made from, with the token that this tab has, if any. */
+async function load() {
   const status = document.getElementById("about");
-  status.className = "problem";
-  status.textContent = `/openapi.json cannot be read: ${error.message}`;
+  const login = document.getElementById("login");
+  try {
+    const response = await fetch("openapi.json", { headers: headersOf(sessionStorage) });
+    if (response.ok || response.status === 401) login.hidden = response.ok;
+    if (response.status === 401) throw new Error(refusalOf(sessionStorage));
+    if (!response.ok) throw new Error(`it answers ${response.status}`);
+    status.className = "";
+    show(await response.json());
+  } catch (error) {
+    status.className = "problem";
+    status.textContent = `/openapi.json cannot be read: ${error.message}`;
+  }
 }
+
+document.getElementById("login").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const { token } = event.currentTarget.elements;
+  const problem = tokenProblem(token.value);
+  if (problem !== null) return void (document.getElementById("about").textContent = problem);
+  keepToken(sessionStorage, token.value);
+  token.value = "";
+  void load();
+});
+await load();

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Notification } from "../stats/notification.ts";
 import type { WindowState } from "../stats/window.ts";
 import type { MarketFilters } from "./market_filters.ts";
 import type { Budget } from "./market_source.ts";
@@ -49,7 +50,7 @@ export interface StatisticsStoreConfig {
   /**
    * Live rows of a UTC day that ended this long before the greatest stream time are deleted, in
    * bounded steps with the writes that follow; `null`: kept for ever. History that was imported
-   * stays: whoever brought it decides.
+   * stays: whoever brought it decides. Notifications that started before such a day's end go with it.
    */
   keepMs: number | null;
 }
@@ -99,6 +100,15 @@ export interface StatisticsSink {
   writeStatistics(records: readonly StatisticsRecord[]): Promise<number>;
   /** Adds polls; one source and tick is one row, the last written stands. Those older than {@link POLLS_KEEP_MS} before their source's newest are deleted, but for its last success. */
   writePolls(records: readonly PollRecord[]): Promise<void>;
+  /**
+   * Upserts notifications, one row per id: `resolved` stands over `firing`. Of two that differ in one
+   * state, which no monitor makes, the one whose JSON sorts last stands, so that any order of writes
+   * ends the same.
+   *
+   * @param records Checked: finite numbers, times in ms since the epoch. A notification starts at the same time in both its states.
+   * @returns How many rows changed.
+   */
+  writeNotifications(records: readonly Notification[]): Promise<number>;
 }
 
 /** How long polls are kept, in ms: as long as their topic keeps them. */

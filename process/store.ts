@@ -10,11 +10,17 @@ import { openSqliteStore } from "../adapters/sqlite/statistics_store.ts";
 import type { Config } from "../config.ts";
 import { needsOf } from "../config/needs.ts";
 import type { CoverageQueries } from "../ports/coverage_queries.ts";
+import type { NotificationQueries } from "../ports/notification_queries.ts";
 import type { StatisticsChanges } from "../ports/statistics_changes.ts";
 import type { StatisticsQueries, StatisticsSink } from "../ports/statistics_store.ts";
 
 /** What writers and APIs share. */
-export type Store = StatisticsSink & StatisticsQueries & StatisticsChanges & CoverageQueries;
+export type Store =
+  & StatisticsSink
+  & StatisticsQueries
+  & StatisticsChanges
+  & CoverageQueries
+  & NotificationQueries;
 
 /** How to open it. */
 export interface StoreOptions {

@@ -40,6 +40,7 @@ export function storeWith(
     polls: (query) => store.polls(query),
     gaps: (query) => store.gaps(query),
     pollCounts: (query) => store.pollCounts(query),
+    notifications: (query) => store.notifications(query),
     ...instead,
   };
 }

@@ -1,8 +1,8 @@
 /**
  * One partition number of the writer's topics, from its claim until it is taken away.
  *
- * In: `statistics` and `polls`. Out: the store, and `rejected` for what is no record of ours or what
- * the store refuses. Safe to run twice: the store ignores what it has, and the position moves only
+ * In: `statistics`, `polls` and `notifications`. Out: the store, and `rejected` for what is no record
+ * of ours or what the store refuses. Safe to run twice: the store ignores what it has, and the position moves only
  * after one of the two took each record.
  *
  * @module

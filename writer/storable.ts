@@ -4,8 +4,28 @@
  *
  * @module
  */
+import { NOTIFICATION_ID_LENGTH_MAX } from "../ports/notification_queries.ts";
 import type { StatisticsRecord } from "../ports/statistics_store.ts";
-import { isId, isTimeMs } from "../stats/sample.ts";
+import type { Notification } from "../stats/notification.ts";
+import { ID_LENGTH_MAX, isId, isTimeMs } from "../stats/sample.ts";
+
+/** A field, what it is, and whether it may be that. */
+type Check = [field: string, value: unknown, isGood: boolean];
+
+/** No control, format or private characters, no half surrogates. */
+const TEXT = /^\P{C}+$/u;
+
+function isText(text: string | null, lengthMax = ID_LENGTH_MAX): boolean {
+  return text === null || (text.length <= lengthMax && TEXT.test(text));
+}
+
+function isName(value: string | null): boolean {
+  return value === null || isId(value);
+}
+
+function isWhole(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}
 
 /**
  * Gives the record back.
@@ -14,9 +34,7 @@ import { isId, isTimeMs } from "../stats/sample.ts";
  */
 export function storable(record: StatisticsRecord): StatisticsRecord {
   const { window: w, streamMs } = record;
-  const isWhole = (value: number) => Number.isSafeInteger(value) && value >= 0;
-  const isName = (value: string | null) => value === null || isId(value);
-  const checks: [string, unknown, boolean][] = [
+  refuseBad("statistics", [
     ["exchange", w.exchange, isId(w.exchange)],
     ["instrument", w.instrument, isId(w.instrument)],
     ["base", w.base, isName(w.base)],
@@ -30,9 +48,39 @@ export function storable(record: StatisticsRecord): StatisticsRecord {
     ["intervalMs", w.intervalMs, w.intervalMs === null || isWhole(w.intervalMs)],
     ["throughOffset", w.throughOffset, isWhole(record.revision)],
     ["streamMs", streamMs, isTimeMs(streamMs)],
-  ];
-  for (const [field, value, isGood] of checks) {
-    if (!isGood) throw new TypeError(`Not a statistics record: ${field} is ${value}`);
-  }
+  ]);
   return record;
+}
+
+/**
+ * Gives the notification back.
+ *
+ * @throws {TypeError} Where no store could keep it, or no API show it; the message names the field.
+ */
+export function storableNotification(notification: Notification): Notification {
+  const n = notification;
+  const { baseline } = n;
+  refuseBad("notifications", [
+    ["id", n.id, isText(n.id, NOTIFICATION_ID_LENGTH_MAX)],
+    ["rule", n.rule, isText(n.rule)],
+    ["subject", n.subject, isText(n.subject, 2 * ID_LENGTH_MAX + 1)],
+    ["exchange", n.exchange, isName(n.exchange)],
+    ["instrument", n.instrument, isName(n.instrument)],
+    ["base", n.base, isName(n.base)],
+    ["quote", n.quote, isName(n.quote)],
+    ["source", n.source, isText(n.source)],
+    ["windowStartMs", n.windowStartMs, isTimeMs(n.windowStartMs)],
+    ["windowEndMs", n.windowEndMs, isTimeMs(n.windowEndMs) && n.windowEndMs > n.windowStartMs],
+    ["startedMs", n.startedMs, isTimeMs(n.startedMs)],
+    ["endedMs", n.endedMs, n.state === "firing" ? n.endedMs === null : isTimeMs(n.endedMs)],
+    ["baseline.startMs", baseline?.startMs, baseline === null || isTimeMs(baseline.startMs)],
+    ["baseline.count", baseline?.count, baseline === null || isWhole(baseline.count)],
+  ]);
+  return notification;
+}
+
+function refuseBad(what: string, checks: readonly Check[]): void {
+  for (const [field, value, isGood] of checks) {
+    if (!isGood) throw new TypeError(`Not a ${what} record: ${field} is ${value}`);
+  }
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { decodeNotification } from "../adapters/codecs/notification_codec.ts";
 import { decodePoll } from "../adapters/codecs/poll_codec.ts";
 import { NewerSchemaError } from "../adapters/codecs/schema_version.ts";
 import { decodeStatistics } from "../adapters/codecs/statistics_codec.ts";
@@ -13,7 +14,7 @@ import type { LogRecord, NewRecord } from "../ports/topic_log.ts";
 import { setAside } from "../roles/rejected.ts";
 import { StopPartitionError } from "../roles/partition_task.ts";
 import { TOPICS } from "../topology.ts";
-import { storable } from "./storable.ts";
+import { storable, storableNotification } from "./storable.ts";
 import type { StoreOutage } from "./store_outage.ts";
 
 /** What batches are stored by. */
@@ -84,6 +85,10 @@ class BatchStoring implements Stored {
     if (this.batch.topic === TOPICS.statistics) {
       const windows = this.#decode((value) => storable(decodeStatistics(value)));
       return await this.#write(windows, (values) => sink.writeStatistics(values));
+    }
+    if (this.batch.topic === TOPICS.notifications) {
+      const found = this.#decode((value) => storableNotification(decodeNotification(value)));
+      return await this.#write(found, (values) => sink.writeNotifications(values));
     }
     return await this.#write(this.#decode(decodePoll), async (values) => {
       await sink.writePolls(values);

@@ -1,7 +1,7 @@
 /**
- * The writer role: puts windows and polls into the store that the API serves.
+ * The writer role: puts windows, polls and notifications into the store that the API serves.
  *
- * In: topics `statistics` and `polls`. Out: the statistics store, and topic `rejected`.
+ * In: topics `statistics`, `polls` and `notifications`. Out: the statistics store, and topic `rejected`.
  * Safe to run any number of times: the store never goes backwards, and ignores what it has.
  *
  * @module

@@ -1,5 +1,6 @@
 import { deepStrictEqual, doesNotMatch, match, ok, strictEqual } from "node:assert";
 import { Registry } from "prom-client";
+import { encodeNotification } from "../adapters/codecs/notification_codec.ts";
 import { encodePoll } from "../adapters/codecs/poll_codec.ts";
 import { encodeStatistics } from "../adapters/codecs/statistics_codec.ts";
 import { countingRandom, ManualClock } from "../adapters/memory/manual_clock.ts";
@@ -13,6 +14,8 @@ import {
   StoreUnavailableError,
 } from "../ports/statistics_store.ts";
 import type { LogRecord } from "../ports/topic_log.ts";
+import type { Notification } from "../stats/notification.ts";
+import { notification } from "../tests/contract/notifications_contract.ts";
 import { poll, record, type RecordFields } from "../tests/contract/statistics_store_contract.ts";
 import { GROUPS, REJECTED_HEADERS, TOPICS, topicSpecs } from "../topology.ts";
 import { createWriter } from "./writer.ts";
@@ -99,6 +102,11 @@ class Bench {
     return this.broker.partitionsOf(TOPICS.rejected)!.flatMap((partition) => partition.records);
   }
 
+  async notified(): Promise<string[]> {
+    const found = await this.store.notifications(ALL);
+    return found.map(({ rule, state }) => `${rule} ${state}`);
+  }
+
   async positions(topic: string): Promise<readonly (number | null)[]> {
     return (await this.log.positions(GROUPS.writer))[topic]!;
   }
@@ -179,6 +187,62 @@ Deno.test("writer sets what is no record of ours aside, once, and goes on", asyn
   strictEqual(bench.rejected().length, rejected.length);
 });
 
+Deno.test("writer stores notifications: resolved stands over firing, in any order and repetition", async () => {
+  const bench = new Bench();
+  const publish = (partition: number, rule: string, state: "firing" | "resolved") =>
+    bench.raw(TOPICS.notifications, partition, encodeNotification(notification({ rule, state })));
+  publish(0, "a", "firing");
+  publish(1, "b", "resolved");
+  const writer = bench.start();
+  await bench.settle();
+  deepStrictEqual(await bench.notified(), ["a firing", "b resolved"]);
+  publish(0, "a", "resolved");
+  publish(0, "a", "firing");
+  publish(1, "b", "firing");
+  await bench.settle();
+  deepStrictEqual(await bench.notified(), ["a resolved", "b resolved"]);
+  deepStrictEqual(await bench.positions(TOPICS.notifications), [3, 2]);
+  const metrics = await writer.registry.metrics();
+  match(metrics, /data_tracker_writer_records_total{topic="notifications",outcome="changed"} 3/);
+  match(metrics, /data_tracker_writer_records_total{topic="notifications",outcome="known"} 2/);
+  match(metrics, /data_tracker_writer_lag_records{topic="notifications",partition="1"} 0/);
+  await writer.stop();
+});
+
+Deno.test("writer sets what is no notification aside, and says why", async () => {
+  const bench = new Bench();
+  const odd = (fields: object) => JSON.stringify({ v: 1, ...notification(), ...fields });
+  const baseline = notification().baseline!;
+  const poison: [string, RegExp][] = [
+    ["{", /JSON/],
+    [odd({ state: "gone" }), /state/],
+    [odd({ kind: "leap" }), /kind/],
+    [odd({ id: "" }), /id is/],
+    [odd({ id: "x".repeat(321) }), /id is x/],
+    [odd({ rule: "a\nb" }), /rule is a/],
+    [odd({ exchange: "a:b" }), /exchange is a:b/],
+    [odd({ source: "\ud800" }), /source is/],
+    [odd({ startedMs: -1 }), /startedMs is -1/],
+    [odd({ endedMs: 5 }), /endedMs is 5/],
+    [odd({ state: "resolved" }), /endedMs is null/],
+    [odd({ windowEndMs: 0 }), /windowEndMs is 0/],
+    [odd({ baseline: { ...baseline, startMs: 9e15 } }), /baseline.startMs is 9/],
+    [odd({ baseline: { ...baseline, count: -1 } }), /baseline.count is -1/],
+  ];
+  for (const [value] of poison) bench.raw(TOPICS.notifications, 0, value);
+  bench.raw(TOPICS.notifications, 0, odd({ rule: "two words" }));
+  const writer = bench.start();
+  await bench.settle();
+  deepStrictEqual(await bench.notified(), ["two words firing"]);
+  const rejected = bench.rejected();
+  strictEqual(rejected.length, poison.length);
+  for (const [i, [, said]] of poison.entries()) {
+    match(rejected[i]!.headers[REJECTED_HEADERS.detail]!, said);
+    strictEqual(rejected[i]!.headers[REJECTED_HEADERS.topic], TOPICS.notifications);
+  }
+  await writer.stop();
+});
+
 Deno.test("writer stops a partition at a record of a newer program, says so, and writes the others on", async () => {
   const bench = new Bench();
   const writer = bench.start();
@@ -211,6 +275,7 @@ Deno.test("writer waits for a store that fails, loses nothing, and says so until
       return await bench.store.writeStatistics(records);
     },
     writePolls: (records) => bench.store.writePolls(records),
+    writeNotifications: (records) => bench.store.writeNotifications(records),
     storeId: () => bench.store.storeId(),
   };
   const writer = bench.start({ sink });
@@ -249,6 +314,14 @@ class Moody implements StatisticsSink {
       throw new RecordsRefusedError("it refuses a poll");
     }
     await this.store.writePolls(records);
+  }
+
+  async writeNotifications(records: readonly Notification[]): Promise<number> {
+    this.#call();
+    if (records.some(({ rule }) => this.refused.test(rule))) {
+      throw new RecordsRefusedError("it refuses a notification");
+    }
+    return await this.store.writeNotifications(records);
   }
 
   async storeId(): Promise<string> {
@@ -320,17 +393,22 @@ Deno.test("writer sets aside those records alone that the store refuses", async 
   const bad = ["x03", "x04", "x11", "x19"];
   for (let i = 0; i < 20; i++) bench.window(0, { exchange: `x${`${i}`.padStart(2, "0")}` });
   for (const source of ["good", "x04"]) bench.raw(TOPICS.polls, 0, encodePoll(poll({ source })));
+  for (const rule of ["good", "x04"]) {
+    bench.raw(TOPICS.notifications, 0, encodeNotification(notification({ rule })));
+  }
   const writer = bench.start({ sink: new Moody(bench.store, new RegExp(bad.join("|"))) });
   await bench.settle();
   const stored = (await bench.store.statistics(ALL)).map(({ exchange }) => exchange);
   strictEqual(stored.length, 16);
   deepStrictEqual(stored.filter((exchange) => bad.includes(exchange)), []);
   deepStrictEqual((await bench.store.sources()).map(({ last }) => last.source), ["good"]);
+  deepStrictEqual(await bench.notified(), ["good firing"]);
   const rejected = bench.rejected().map(({ headers }) =>
     [REJECTED_HEADERS.topic, REJECTED_HEADERS.offset, REJECTED_HEADERS.reason]
       .map((name) => headers[name]).join(" ")
   );
   deepStrictEqual(rejected.sort(), [
+    "notifications 1 refused",
     "polls 1 refused",
     "statistics 11 refused",
     "statistics 19 refused",
@@ -350,6 +428,7 @@ Deno.test("writer writes all that the log has into a store that was emptied, als
     storeId: () => store.storeId(),
     writeStatistics: (records) => store.writeStatistics(records),
     writePolls: (records) => store.writePolls(records),
+    writeNotifications: (records) => store.writeNotifications(records),
   };
   const exchanges = async () => (await store.statistics(ALL)).map(({ exchange }) => exchange);
   let writer = bench.start({ sink });
@@ -414,6 +493,7 @@ Deno.test("writer finishes its batch and commits it before it stops", async () =
       return await bench.store.writeStatistics(records);
     },
     writePolls: (records) => bench.store.writePolls(records),
+    writeNotifications: (records) => bench.store.writeNotifications(records),
     storeId: () => bench.store.storeId(),
   };
   const writer = bench.start({ sink, log: withSmallFetches(bench) });
@@ -492,6 +572,7 @@ class Faults {
       storeId: () => this.call(() => bench.store.storeId()),
       writeStatistics: (records) => this.call(() => bench.store.writeStatistics(records)),
       writePolls: (records) => this.call(() => bench.store.writePolls(records)),
+      writeNotifications: (records) => this.call(() => bench.store.writeNotifications(records)),
     };
     return { log, sink };
   }
@@ -506,6 +587,8 @@ Deno.test("writer stores and rejects everything once, whichever port call fails 
       bench.window(0, { exchange: "a", count: i + 1 });
       bench.raw(TOPICS.statistics, 0, `poison ${i}`);
       bench.raw(TOPICS.polls, 0, encodePoll(poll({ tickMs: i * 60_000 })));
+      const found = notification({ hour: i >> 1, state: i % 2 === 0 ? "firing" : "resolved" });
+      bench.raw(TOPICS.notifications, 0, encodeNotification(found));
       await bench.settle();
       await bench.pass(20_000);
       if (faults.isDead) {
@@ -530,15 +613,19 @@ Deno.test("writer stores and rejects everything once, whichever port call fails 
       callCount,
       rejected: bench.rejected().map((r) => new TextDecoder().decode(r.value!)),
       sources: await bench.store.sources(),
+      notifications: await bench.store.notifications(ALL),
     };
   };
   const whole = await run(-1, "none");
   ok(whole.callCount > 20);
+  const states = whole.notifications.map(({ state, endedMs }) => [state, endedMs !== null]);
+  deepStrictEqual(states, [["resolved", true], ["resolved", true]]);
   deepStrictEqual(whole.rejected, ["poison 0", "poison 1", "poison 2", "poison 3"]);
   for (const fault of ["fail before", "fail after", "die after"]) {
     for (let at = 1; at <= whole.callCount; at++) {
-      const { rejected, sources } = await run(at, fault);
-      deepStrictEqual([rejected, sources], [whole.rejected, whole.sources], `${fault} at ${at}`);
+      const { callCount: _, ...left } = await run(at, fault);
+      const { callCount: __, ...expected } = whole;
+      deepStrictEqual(left, expected, `${fault} at ${at}`);
     }
   }
 });

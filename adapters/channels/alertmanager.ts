@@ -4,7 +4,7 @@
  * @module
  */
 import type { AlertmanagerConfig, ChannelConfig } from "../../config/channels.ts";
-import { channelSecrets } from "../../config/channels.ts";
+import { channelSecrets } from "../../config/channel_secrets.ts";
 import { countText } from "../../notifier/wording.ts";
 import type { Channel, Delivery, Digest } from "../../ports/channel.ts";
 import type { Clock } from "../../ports/clock.ts";

@@ -74,20 +74,25 @@ async function send(
   const failed = (retryable: boolean, what: string): HttpOutcome => ({
     ...{ ok: false, retryable, reason: `${name}: ${what}` },
   });
+  const sent = { "user-agent": `data-tracker/${VERSION}`, ...headers };
+  try {
+    new Headers(sent);
+  } catch (error) {
+    return failed(false, `a header cannot be sent: ${(error as Error).message}`);
+  }
   let at = url;
   for (let redirects = 0;; redirects++) {
     let response: Response;
     try {
       response = await fetch(at, {
-        method: "POST",
-        headers: { "user-agent": `data-tracker/${VERSION}`, ...headers },
-        ...{ body, redirect: "manual", signal },
+        ...{ method: "POST", headers: sent, body, redirect: "manual", signal },
       });
     } catch (error) {
       if (signal.aborted) return failed(true, abortReason(signal));
-      // A permission that is missing now is missing on every try.
-      const retryable = !(error instanceof Deno.errors.NotCapable);
-      return failed(retryable, `cannot be reached: ${rootOf(error)}`);
+      // A permission that is missing now is missing on every try, as is a port that fetch refuses.
+      const why = rootOf(error);
+      const retryable = !(error instanceof Deno.errors.NotCapable) && !why.endsWith(" are blocked");
+      return failed(retryable, `cannot be reached: ${why}`);
     }
     const location = response.headers.get("location");
     // Any other redirect makes a GET of what was a POST.

@@ -10,7 +10,8 @@ import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { connect, isIP, type Socket } from "node:net";
 import type { NodemailerError } from "nodemailer";
-import { type ChannelConfig, channelSecrets, type SmtpConfig } from "../../config/channels.ts";
+import { channelSecrets } from "../../config/channel_secrets.ts";
+import type { ChannelConfig, SmtpConfig } from "../../config/channels.ts";
 import { redact } from "../../logging.ts";
 import { renderDigest } from "../../notifier/templates.ts";
 import type { Channel, Delivery, Digest } from "../../ports/channel.ts";
@@ -41,15 +42,11 @@ export class SmtpChannel implements Channel {
       for (const receiver of receivers) attempts.set(receiver, attempt);
     };
     try {
-      const { accepted, rejectedErrors = [] } = missing.length === 0
-        ? { accepted: [] }
-        : await this.#sendTo(missing, digest, limit);
+      const rejections = missing.length === 0 ? [] : await this.#sendTo(missing, digest, limit);
       for (const receiver of missing) {
-        const address = addressOf(receiver);
-        const rejection = rejectedErrors.find(({ recipient }) => recipient === address);
-        if (rejection !== undefined) fail([receiver], rejection);
-        else if (accepted.includes(address)) this.#receivers.add(digest.id, receiver);
-        else fail([receiver], new Error("the server said nothing of it"));
+        const rejection = rejections.find(({ recipient }) => isSame(recipient, receiver));
+        if (rejection === undefined) this.#receivers.add(digest.id, receiver);
+        else fail([receiver], rejection);
       }
     } catch (error) {
       fail(missing, error as NodemailerError);
@@ -57,18 +54,18 @@ export class SmtpChannel implements Channel {
     return this.#receivers.delivery(digest.id, this.config.to, attempts);
   }
 
-  /** One message to all of them. */
+  /** One message to all of them; what the server says of those whom it does not take. */
   async #sendTo(
     receivers: readonly string[],
     digest: Digest,
     signal: AbortSignal,
-  ): Promise<{ accepted: string[]; rejectedErrors?: NodemailerError[] | undefined }> {
+  ): Promise<NodemailerError[]> {
     const { from, to } = this.config;
     const { createTransport } = await import("nodemailer");
     const transport = createTransport(await this.#options(signal));
     const { subject, text, html } = renderDigest(digest);
     try {
-      return await transport.sendMail({
+      const { rejectedErrors } = await transport.sendMail({
         ...{ from, to: [...to], subject, text, html, signal },
         envelope: { from: addressOf(from), to: receivers.map(addressOf) },
         // The same for every attempt: mail programs show a repetition once.
@@ -77,6 +74,7 @@ export class SmtpChannel implements Channel {
         headers: { "Auto-Submitted": "auto-generated" },
         ...{ disableFileAccess: true, disableUrlAccess: true },
       });
+      return rejectedErrors ?? [];
     } finally {
       transport.close();
     }
@@ -170,6 +168,11 @@ function openSocket(
 /** The address of `Name <address>`. */
 function addressOf(mailbox: string): string {
   return /<(.+)>$/.exec(mailbox)?.[1] ?? mailbox;
+}
+
+/** Whether nodemailer's address, whose host is in lower case, is that of a receiver. */
+function isSame(address: string | undefined, receiver: string): boolean {
+  return address?.toLowerCase() === addressOf(receiver).toLowerCase();
 }
 
 /** A name for the digest's message, which says nothing of what is in it. */

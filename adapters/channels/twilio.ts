@@ -8,7 +8,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { ChannelConfig, TwilioConfig } from "../../config/channels.ts";
-import { channelSecrets } from "../../config/channels.ts";
+import { channelSecrets } from "../../config/channel_secrets.ts";
 import { renderDigest } from "../../notifier/templates.ts";
 import type { Channel, Delivery, Digest } from "../../ports/channel.ts";
 import type { Clock } from "../../ports/clock.ts";

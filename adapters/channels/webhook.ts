@@ -5,7 +5,7 @@
  */
 import { createHmac } from "node:crypto";
 import type { ChannelConfig, WebhookConfig } from "../../config/channels.ts";
-import { channelSecrets } from "../../config/channels.ts";
+import { channelSecrets } from "../../config/channel_secrets.ts";
 import type { Channel, Delivery, Digest } from "../../ports/channel.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { deliveryOf, sendHttp, sendSignal } from "./http_send.ts";

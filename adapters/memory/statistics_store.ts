@@ -13,6 +13,7 @@ import type {
   PollCounts,
   PollQuery,
 } from "../../ports/coverage_queries.ts";
+import type { NotificationQueries, NotificationQuery } from "../../ports/notification_queries.ts";
 import type { ChangePage, StatisticsChanges } from "../../ports/statistics_changes.ts";
 import {
   type MarketQuery,
@@ -26,6 +27,7 @@ import {
   type StatisticsSink,
   type StatisticsStoreConfig,
 } from "../../ports/statistics_store.ts";
+import type { Notification } from "../../stats/notification.ts";
 import { marketOf } from "../../stats/sample.ts";
 import { windowKeyOf } from "../../topology.ts";
 import {
@@ -37,6 +39,7 @@ import {
   supersedes,
 } from "../statistics_rows.ts";
 import { gapsOf, pollCountsOf } from "./coverage.ts";
+import { MemoryNotifications } from "./notifications.ts";
 
 /** What the markets' windows last said of base and quote. */
 interface Naming {
@@ -47,10 +50,16 @@ interface Naming {
 
 /** The store; lost with the process. */
 export class MemoryStatisticsStore
-  implements StatisticsSink, StatisticsQueries, StatisticsChanges, CoverageQueries {
+  implements
+    StatisticsSink,
+    StatisticsQueries,
+    StatisticsChanges,
+    CoverageQueries,
+    NotificationQueries {
   readonly #rows = new Map<string, StoredRow>();
   readonly #namings = new Map<string, Naming>();
   readonly #polls = new Map<string, Map<number, PollRecord>>();
+  readonly #notifications = new MemoryNotifications();
   readonly #streams: StreamTimes;
   readonly #id = crypto.randomUUID();
   /** The number of each live window's last change, in the order of changes. */
@@ -97,6 +106,11 @@ export class MemoryStatisticsStore
         if (tickMs < beforeMs && tickMs !== lastSuccessMs) polls.delete(tickMs);
       }
     }
+  }
+
+  // deno-lint-ignore require-await -- as above
+  async writeNotifications(records: readonly Notification[]): Promise<number> {
+    return this.#notifications.upsert(records, this.#streams.expiredBeforeMs());
   }
 
   // deno-lint-ignore require-await -- as above
@@ -171,6 +185,11 @@ export class MemoryStatisticsStore
     return pollCountsOf([...this.#polls.values()].flatMap((polls) => [...polls.values()]), query);
   }
 
+  // deno-lint-ignore require-await -- as above
+  async notifications(query: NotificationQuery): Promise<Notification[]> {
+    return this.#notifications.read(query);
+  }
+
   #name({ exchange, instrument, startMs, base, quote }: StoredRow): void {
     const market = marketOf({ exchange, instrument });
     const known = this.#namings.get(market) ?? { startMs: -1, base: null, quote: null };
@@ -182,6 +201,7 @@ export class MemoryStatisticsStore
 
   #expire(beforeMs: number): void {
     if (beforeMs === -Infinity) return;
+    this.#notifications.expire(beforeMs);
     const markets = new Set<string>();
     for (const [key, row] of this.#rows) {
       if (row.origin === "live" && row.startMs < beforeMs) this.#rows.delete(key);

@@ -1,5 +1,5 @@
 /**
- * Conditions on the markets `m`, as SQL and values.
+ * Conditions on the markets `m`, or on other rows `m` that bear their names, as SQL and values.
  *
  * @module
  */
@@ -40,19 +40,21 @@ export class Conditions {
 
   /** The filters on markets that are given. */
   andMarkets(filters: MarketFilters): this {
-    for (const name of MARKET_FILTER_NAMES) {
-      const [filter, id] = [filters[name], onlyIdOf(filters[name])];
-      if (id !== undefined) this.and(`m.${name} = ?`, id);
-      else if (filter !== undefined) {
-        const [patterns, ids] = [filter.filter(isPattern), filter.filter((id) => !isPattern(id))];
-        this.and(
-          `(m.${name} = ANY (?::text[]) OR m.${name} LIKE ANY (?::text[]))`,
-          ids,
-          patterns.map(likeOf),
-        );
-      }
-    }
+    for (const name of MARKET_FILTER_NAMES) this.andFilter(name, filters[name]);
     return this;
+  }
+
+  /** A filter on one column, where it is given. */
+  andFilter(name: string, filter: readonly string[] | undefined): this {
+    if (filter === undefined) return this;
+    const id = onlyIdOf(filter);
+    if (id !== undefined) return this.and(`m.${name} = ?`, id);
+    const [patterns, ids] = [filter.filter(isPattern), filter.filter((id) => !isPattern(id))];
+    return this.and(
+      `(m.${name} = ANY (?::text[]) OR m.${name} LIKE ANY (?::text[]))`,
+      ids,
+      patterns.map(likeOf),
+    );
   }
 
   andAfter(market: { exchange: string; instrument: string } | undefined): this {

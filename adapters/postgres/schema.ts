@@ -93,6 +93,24 @@ const MIGRATIONS = [
   );
   INSERT INTO changes VALUES (pg_current_xact_id(), now(), '{}', '{}');
 `,
+  `
+  CREATE TABLE notifications (
+    id text COLLATE "C" PRIMARY KEY,
+    started_ms bigint NOT NULL,
+    state text COLLATE "C" NOT NULL,
+    rule text COLLATE "C" NOT NULL,
+    kind text COLLATE "C" NOT NULL,
+    exchange text COLLATE "C",
+    instrument text COLLATE "C",
+    base text COLLATE "C",
+    quote text COLLATE "C",
+    source text COLLATE "C",
+    notification json NOT NULL
+  );
+  CREATE INDEX notifications_by_start ON notifications (started_ms, id);
+  CREATE INDEX notifications_by_market ON notifications (exchange, instrument, started_ms, id);
+  CREATE INDEX firing_notifications ON notifications (started_ms, id) WHERE state = 'firing';
+`,
 ];
 
 /** The schema version that this program writes. */

@@ -15,6 +15,7 @@ import type {
   PollCounts,
   PollQuery,
 } from "../../ports/coverage_queries.ts";
+import type { NotificationQueries, NotificationQuery } from "../../ports/notification_queries.ts";
 import type { ChangePage, StatisticsChanges } from "../../ports/statistics_changes.ts";
 import {
   type MarketQuery,
@@ -28,6 +29,7 @@ import {
   type StatisticsStoreConfig,
   StoreUnavailableError,
 } from "../../ports/statistics_store.ts";
+import type { Notification } from "../../stats/notification.ts";
 import { OperatorError } from "../../errors.ts";
 import { orAborted } from "../../signals.ts";
 import { systemClock } from "../system_clock.ts";
@@ -40,9 +42,16 @@ import {
   NotMadeYetError,
 } from "./errors.ts";
 import { forgetChanges } from "./changes.ts";
+import { expireNotifications, readNotifications, upsertNotifications } from "./notifications.ts";
 import { BEGIN_ALONE, BEGIN_WRITE, LOCKS, prepare, refuseNewer } from "./schema.ts";
 import { StatisticsReads } from "./statistics_reads.ts";
-import { expireMonths, expireRows, upsert, upsertPolls } from "./statistics_writes.ts";
+import {
+  expiredBefore,
+  expireMonths,
+  expireRows,
+  upsert,
+  upsertPolls,
+} from "./statistics_writes.ts";
 
 /** Between two looks for a server that is away, or for its tables, in ms. */
 const LOOK_INTERVAL_MS = 500;
@@ -123,12 +132,15 @@ export class PostgresStatisticsStore
     StatisticsQueries,
     StatisticsChanges,
     CoverageQueries,
+    NotificationQueries,
     AsyncDisposable {
   readonly #reads: StatisticsReads;
   /** The months that have a partition. */
   #months = new Set<number>();
   /** Up to here no live rows are left; before this they are expired. */
   #expiry = { doneMs: 0, beforeMs: 0 };
+  /** No notifications are left that started before. */
+  #notifiedFromMs = 0;
   #hinderedMs = -Infinity;
   #forgottenMs = -Infinity;
 
@@ -169,6 +181,15 @@ export class PostgresStatisticsStore
     await this.#use(() => this.#write((query) => upsertPolls(query, records)));
   }
 
+  async writeNotifications(records: readonly Notification[]): Promise<number> {
+    if (records.length === 0) return 0;
+    return await this.#use(() =>
+      this.#write(async (query) =>
+        await upsertNotifications(query, records, await expiredBefore(query, this.config))
+      )
+    );
+  }
+
   statistics(query: StatisticsQuery): Promise<StatisticsRow[]> {
     return this.#use(() => this.#reads.statistics(query));
   }
@@ -203,6 +224,10 @@ export class PostgresStatisticsStore
     return this.#use(() => this.#reads.pollCounts(query));
   }
 
+  notifications(query: NotificationQuery): Promise<Notification[]> {
+    return this.#use(() => readNotifications(this.database, query));
+  }
+
   /** Closes the connections. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.database[Symbol.asyncDispose]();
@@ -234,6 +259,10 @@ export class PostgresStatisticsStore
       if (forgets) {
         this.#forgottenMs = performance.now();
         await this.database.transaction((query) => forgetChanges(query, LOCKS.changes));
+      }
+      if (beforeMs > this.#notifiedFromMs) {
+        const work = (query: Query) => expireNotifications(query, beforeMs);
+        if (await this.database.transaction(work, BEGIN_ALONE)) this.#notifiedFromMs = beforeMs;
       }
       if (beforeMs <= expiry.doneMs) return;
       if (beforeMs > expiry.beforeMs) {

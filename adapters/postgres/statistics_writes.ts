@@ -151,6 +151,11 @@ async function noteStreams(
       config.partitionCount,
     ]);
   }
+  return await expiredBefore(query, config);
+}
+
+/** From when on live rows are kept, by the stream times that are stored. */
+export async function expiredBefore(query: Query, config: StatisticsStoreConfig): Promise<number> {
   if (config.keepMs === null) return -Infinity;
   const { rows } = await query(
     "SELECT partition, last_ms FROM stream_times WHERE partition_count = $1",

@@ -1,5 +1,5 @@
 /**
- * Conditions on the markets `m`, as SQL and values.
+ * Conditions on the markets `m`, or on other rows `m` that bear their names, as SQL and values.
  *
  * @module
  */
@@ -24,11 +24,11 @@ export class Conditions {
    */
   andMarkets({ exchange, instrument, base, quote }: MarketFilters): this {
     const [oneExchange, oneInstrument, oneBase] = [exchange, instrument, base].map(onlyIdOf);
-    this.#andFilter("", "exchange", exchange);
-    this.#andFilter("", "instrument", instrument);
-    this.#andFilter(oneInstrument === undefined ? "" : "+", "base", base);
+    this.andFilter("exchange", exchange);
+    this.andFilter("instrument", instrument);
+    this.andFilter("base", base, oneInstrument === undefined ? "" : "+");
     const isServed = (oneExchange ?? oneInstrument ?? oneBase) !== undefined;
-    this.#andFilter(isServed ? "+" : "", "quote", quote);
+    this.andFilter("quote", quote, isServed ? "+" : "");
     return this;
   }
 
@@ -53,20 +53,19 @@ export class Conditions {
     return this.and("(m.exchange, m.instrument) <= (?, ?)", exchange, instrument);
   }
 
-  toString(): string {
-    return this.#sql.length === 0 ? "TRUE" : this.#sql.join(" AND ");
+  /** A filter on one column, where it is given; a plus keeps SQLite from using an index for it. */
+  andFilter(name: string, filter: readonly string[] | undefined, plus: "" | "+" = ""): this {
+    if (filter === undefined) return this;
+    const id = onlyIdOf(filter);
+    if (id !== undefined) return this.and(`${plus}m.${name} = ?`, id);
+    const matches = filter.map((pattern) =>
+      `+m.${name} ${pattern.includes(WILDCARD) ? "GLOB" : "="} ?`
+    );
+    return this.and(`(${matches.join(" OR ") || "FALSE"})`, ...filter.map(globOf));
   }
 
-  #andFilter(plus: "" | "+", name: string, filter: readonly string[] | undefined): void {
-    if (filter === undefined) return;
-    const id = onlyIdOf(filter);
-    if (id !== undefined) this.and(`${plus}m.${name} = ?`, id);
-    else {
-      const matches = filter.map((pattern) =>
-        `+m.${name} ${pattern.includes(WILDCARD) ? "GLOB" : "="} ?`
-      );
-      this.and(`(${matches.join(" OR ") || "FALSE"})`, ...filter.map(globOf));
-    }
+  toString(): string {
+    return this.#sql.length === 0 ? "TRUE" : this.#sql.join(" AND ");
   }
 }
 

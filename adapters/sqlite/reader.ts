@@ -11,6 +11,7 @@ import type {
   PollCounts,
   PollQuery,
 } from "../../ports/coverage_queries.ts";
+import type { NotificationQueries, NotificationQuery } from "../../ports/notification_queries.ts";
 import type { ChangePage, StatisticsChanges } from "../../ports/statistics_changes.ts";
 import {
   type MarketQuery,
@@ -23,6 +24,7 @@ import {
   StoreBusyError,
   StoreUnavailableError,
 } from "../../ports/statistics_store.ts";
+import type { Notification } from "../../stats/notification.ts";
 import { type Answer, errorOf, type Opening, type ReadName } from "./reader_protocol.ts";
 
 /** Threads of one reader: a second one, so that what is quick need not wait for what is not; each takes some 20 MB. */
@@ -54,7 +56,12 @@ interface Read {
  * that is given up ends at its next statement; until then its thread is taken.
  */
 export class SqliteReader
-  implements StatisticsQueries, StatisticsChanges, CoverageQueries, Disposable {
+  implements
+    StatisticsQueries,
+    StatisticsChanges,
+    CoverageQueries,
+    NotificationQueries,
+    Disposable {
   readonly #threads = new Set<ReaderThread>();
   #waiting: Read[] = [];
   #congestion: ReturnType<typeof setTimeout> | undefined;
@@ -106,6 +113,10 @@ export class SqliteReader
     query: { fromMs: number; toMs: number; windowSizeMs: number },
   ): Promise<PollCounts[]> {
     return this.#read("pollCounts", query);
+  }
+
+  notifications(query: NotificationQuery): Promise<Notification[]> {
+    return this.#read("notifications", query);
   }
 
   /** Ends the threads; reads under way are given up. */

@@ -4,6 +4,7 @@
  * @module
  */
 import type { CoverageQueries } from "../../ports/coverage_queries.ts";
+import type { NotificationQueries } from "../../ports/notification_queries.ts";
 import type { StatisticsChanges } from "../../ports/statistics_changes.ts";
 import {
   type StatisticsQueries,
@@ -12,7 +13,12 @@ import {
 } from "../../ports/statistics_store.ts";
 
 /** A read that a thread can be asked for. */
-export type ReadName = keyof (StatisticsQueries & StatisticsChanges & CoverageQueries);
+export type ReadName = keyof (
+  & StatisticsQueries
+  & StatisticsChanges
+  & CoverageQueries
+  & NotificationQueries
+);
 
 /** What a thread is told first. */
 export interface Opening {

@@ -92,6 +92,24 @@ const MIGRATIONS = [
     start INTEGER NOT NULL
   ) STRICT;
 `,
+  `
+  CREATE TABLE notifications (
+    id TEXT PRIMARY KEY,
+    started_ms INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    exchange TEXT,
+    instrument TEXT,
+    base TEXT,
+    quote TEXT,
+    source TEXT,
+    notification TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX notifications_by_start ON notifications (started_ms, id);
+  CREATE INDEX notifications_by_market ON notifications (exchange, instrument, started_ms, id);
+  CREATE INDEX firing_notifications ON notifications (started_ms, id) WHERE state = 'firing';
+`,
 ];
 
 /** The schema version that this program writes. */

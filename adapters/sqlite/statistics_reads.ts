@@ -13,6 +13,7 @@ import {
 } from "../../ports/market_filters.ts";
 import { comparePlaces } from "../../ports/order.ts";
 import type { GapQuery, GapRow, PollCounts, PollQuery } from "../../ports/coverage_queries.ts";
+import type { NotificationQuery } from "../../ports/notification_queries.ts";
 import type { ChangePage } from "../../ports/statistics_changes.ts";
 import type {
   MarketQuery,
@@ -22,11 +23,13 @@ import type {
   StatisticsRow,
   StatisticsStoreConfig,
 } from "../../ports/statistics_store.ts";
+import type { Notification } from "../../stats/notification.ts";
 import { checkQuery, type StoredRow } from "../statistics_rows.ts";
 import { Conditions } from "./conditions.ts";
 import type { Statements } from "./database.ts";
 import { readChanges } from "./changes.ts";
 import { readGaps, readPollCounts, readPolls, readSources } from "./coverage_reads.ts";
+import { readNotifications } from "./notifications.ts";
 import { readStreamTimes } from "./statistics_writes.ts";
 import {
   atWindow,
@@ -169,6 +172,11 @@ export class StatisticsReads {
   /** As the port's. */
   pollCounts(query: { fromMs: number; toMs: number; windowSizeMs: number }): PollCounts[] {
     return readPollCounts(this.db, query);
+  }
+
+  /** As the port's. */
+  notifications(query: NotificationQuery): Notification[] {
+    return readNotifications(this.db, query);
   }
 
   /**

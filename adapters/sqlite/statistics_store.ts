@@ -13,6 +13,7 @@ import type {
   PollCounts,
   PollQuery,
 } from "../../ports/coverage_queries.ts";
+import type { NotificationQueries, NotificationQuery } from "../../ports/notification_queries.ts";
 import type { ChangePage, StatisticsChanges } from "../../ports/statistics_changes.ts";
 import type {
   MarketQuery,
@@ -25,6 +26,7 @@ import type {
   StatisticsSink,
   StatisticsStoreConfig,
 } from "../../ports/statistics_store.ts";
+import type { Notification } from "../../stats/notification.ts";
 import { systemClock } from "../system_clock.ts";
 import {
   type Connections,
@@ -105,7 +107,13 @@ export async function openSqliteStore(
  * ```
  */
 export class SqliteStatisticsStore
-  implements StatisticsSink, StatisticsQueries, StatisticsChanges, CoverageQueries, Disposable {
+  implements
+    StatisticsSink,
+    StatisticsQueries,
+    StatisticsChanges,
+    CoverageQueries,
+    NotificationQueries,
+    Disposable {
   readonly #connections: Connections;
   readonly #writes: StatisticsWrites | null;
   readonly #reads: StatisticsReads;
@@ -129,18 +137,16 @@ export class SqliteStatisticsStore
     return this.#read(() => this.#reads.storeId());
   }
 
-  async writeStatistics(records: readonly StatisticsRecord[]): Promise<number> {
-    let changedCount = 0;
-    for (let i = 0; i < records.length; i += TRANSACTION_ROWS_MAX) {
-      if (i > 0) await new Promise<void>((resolve) => setTimeout(resolve, 0));
-      const slice = records.slice(i, i + TRANSACTION_ROWS_MAX);
-      changedCount += await this.#write((writes) => writes.upsert(slice));
-    }
-    return changedCount;
+  writeStatistics(records: readonly StatisticsRecord[]): Promise<number> {
+    return this.#writeSlices(records, (writes, slice) => writes.upsert(slice));
   }
 
   writePolls(records: readonly PollRecord[]): Promise<void> {
     return this.#write((writes) => writes.upsertPolls(records));
+  }
+
+  writeNotifications(records: readonly Notification[]): Promise<number> {
+    return this.#writeSlices(records, (writes, slice) => writes.upsertNotifications(slice));
   }
 
   // deno-lint-ignore require-await -- the port is asynchronous; errors must reject
@@ -185,10 +191,29 @@ export class SqliteStatisticsStore
     return this.#read(() => this.#reads.pollCounts(query));
   }
 
+  // deno-lint-ignore require-await -- as above
+  async notifications(query: NotificationQuery): Promise<Notification[]> {
+    return this.#read(() => this.#reads.notifications(query));
+  }
+
   /** Closes the file. */
   [Symbol.dispose](): void {
     this.#connections.reader.close();
     this.#connections.writer?.close();
+  }
+
+  /** Transactions of {@link TRANSACTION_ROWS_MAX} rows; how many rows changed. */
+  async #writeSlices<T>(
+    records: readonly T[],
+    work: (writes: StatisticsWrites, slice: readonly T[]) => number,
+  ): Promise<number> {
+    let changedCount = 0;
+    for (let i = 0; i < records.length; i += TRANSACTION_ROWS_MAX) {
+      if (i > 0) await new Promise<void>((resolve) => setTimeout(resolve, 0));
+      const slice = records.slice(i, i + TRANSACTION_ROWS_MAX);
+      changedCount += await this.#write((writes) => work(writes, slice));
+    }
+    return changedCount;
   }
 
   /** One transaction, which waits for its turn without blocking this thread. */

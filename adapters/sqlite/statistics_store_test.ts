@@ -1,6 +1,7 @@
 import { deepStrictEqual, match, ok, rejects, strictEqual, throws } from "node:assert";
 import { DatabaseSync } from "node:sqlite";
 import { type StatisticsRecord, StoreUnavailableError } from "../../ports/statistics_store.ts";
+import { notification } from "../../tests/contract/notifications_contract.ts";
 import { record, T0 } from "../../tests/contract/statistics_store_contract.ts";
 import { CHANGES_KEPT } from "./changes.ts";
 import { explained } from "./errors.ts";
@@ -61,7 +62,7 @@ Deno.test("SQLite store: a file of a newer schema is refused and left alone", ()
     db.exec(`PRAGMA user_version = ${SCHEMA_VERSION + 1}`);
     throws(() => new SqliteStatisticsStore(path, CONFIG), (error: Error) => {
       ok(error.message.includes(path));
-      match(error.message, /schema version is 4 and this program knows 3; run the newer program/);
+      match(error.message, /schema version is 5 and this program knows 4; run the newer program/);
       return true;
     });
   }));
@@ -124,6 +125,22 @@ Deno.test("SQLite store: a market-hour takes at most 150 bytes on disk", () =>
     const size = (pragma("page_count") - pragma("freelist_count")) * pragma("page_size");
     const bytesPerRow = size / (hours * marketCount);
     ok(bytesPerRow <= 150, `${bytesPerRow} bytes`);
+  }));
+
+Deno.test("SQLite store: a file from before notifications keeps its rows and takes some", () =>
+  withPath(async (path) => {
+    {
+      using store = new SqliteStatisticsStore(path, CONFIG);
+      await store.writeStatistics(windows(0, 3));
+    }
+    {
+      using db = new DatabaseSync(path);
+      db.exec(`DROP TABLE notifications; PRAGMA user_version = ${SCHEMA_VERSION - 1}`);
+    }
+    using store = new SqliteStatisticsStore(path, CONFIG);
+    strictEqual((await store.statistics(ALL)).length, 3);
+    strictEqual(await store.writeNotifications([notification()]), 1);
+    deepStrictEqual(await store.notifications(ALL), [notification()]);
   }));
 
 Deno.test("SQLite store: an open window's publications rewrite little of the file", () =>

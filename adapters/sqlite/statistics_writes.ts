@@ -9,6 +9,7 @@ import {
   type StatisticsRecord,
   type StatisticsStoreConfig,
 } from "../../ports/statistics_store.ts";
+import type { Notification } from "../../stats/notification.ts";
 import {
   rank,
   type Ranked,
@@ -19,6 +20,7 @@ import {
 } from "../statistics_rows.ts";
 import { ChangeNotes } from "./changes.ts";
 import type { Statements } from "./database.ts";
+import { expireNotifications, upsertNotifications } from "./notifications.ts";
 import {
   AT_KEY,
   atWindow,
@@ -101,7 +103,10 @@ export class StatisticsWrites {
       this.db.run("INSERT OR IGNORE INTO days VALUES (?)", [dayOf(start)]);
     }
     notes.trim();
-    if (expiredBeforeMs > 0) this.#expire(expiredBeforeMs);
+    if (expiredBeforeMs > 0) {
+      this.#expire(expiredBeforeMs);
+      expireNotifications(this.db, expiredBeforeMs);
+    }
     return changedCount;
   }
 
@@ -122,6 +127,12 @@ export class StatisticsWrites {
         [source, POLLS_KEEP_MS],
       );
     }
+  }
+
+  /** Upserts notifications; how many rows changed. */
+  upsertNotifications(records: readonly Notification[]): number {
+    const streams = readStreamTimes(this.db, this.config);
+    return upsertNotifications(this.db, records, streams.expiredBeforeMs());
   }
 
   #upsertRow(row: StoredRow, notes: ChangeNotes): boolean {

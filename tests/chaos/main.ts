@@ -7,6 +7,7 @@
 import { EXIT, type Output, runCommand, UsageError } from "../../commands/command.ts";
 import { showProgress } from "../../commands/import/progress.ts";
 import { parseDuration } from "../../config/duration.ts";
+import { inWords } from "../../errors.ts";
 import { PLANTED_BUGS } from "./planted_bugs.ts";
 import { type RunOptions, type RunReport, runSeed } from "./run.ts";
 
@@ -76,7 +77,7 @@ Planted bugs: ${Object.keys(PLANTED_BUGS).join(", ")}.`,
       const report = await run.catch((error: Error) => {
         stop.signal.throwIfAborted();
         // No verdict on this seed; the others need not wait for who looks into it.
-        output.err(`seed ${seed}: could not be played: ${error.message}\n`);
+        output.err(`seed ${seed}: could not be played: ${inWords(error)}\n`);
         return null;
       });
       if (report === null) {

@@ -7,6 +7,7 @@ import { deepStrictEqual, match, notStrictEqual, ok, rejects, strictEqual } from
 import fc from "fast-check";
 import { FILTER_PATTERNS_MAX } from "../../ports/market_filters.ts";
 import type { CoverageQueries } from "../../ports/coverage_queries.ts";
+import type { NotificationQueries } from "../../ports/notification_queries.ts";
 import type { StatisticsChanges } from "../../ports/statistics_changes.ts";
 import {
   type PollRecord,
@@ -24,6 +25,7 @@ import {
 import { marketOf } from "../../stats/sample.ts";
 import { TickSet } from "../../stats/tick_set.ts";
 import { partitionOf } from "../../topology.ts";
+import { notificationsContract, refusedNotificationsContract } from "./notifications_contract.ts";
 import { coverageContract } from "./coverage_contract.ts";
 import { statisticsChangesContract } from "./statistics_changes_contract.ts";
 
@@ -38,6 +40,7 @@ export type StoreUnderTest =
   & StatisticsQueries
   & StatisticsChanges
   & CoverageQueries
+  & NotificationQueries
   & AsyncDisposable;
 
 /** Opens an empty store. */
@@ -169,7 +172,10 @@ export function statisticsStoreContract(
     notStrictEqual(await other.storeId(), id);
   });
   testWrites(test);
-  if (canRefuse) testRefusals(test);
+  if (canRefuse) {
+    testRefusals(test);
+    refusedNotificationsContract(test);
+  }
   testOrderOfWrites(name, open, register, runCount);
   testReads(test);
   testPaging(name, open, register, runCount);
@@ -177,6 +183,7 @@ export function statisticsStoreContract(
   testRetention(test);
   testPolls(test);
   coverageContract(test);
+  notificationsContract(test);
   statisticsChangesContract(test, () => open(CONFIG));
 }
 

@@ -4,6 +4,7 @@ import { readApart } from "../../adapters/sqlite/reading_apart.ts";
 import { SqliteStatisticsStore } from "../../adapters/sqlite/statistics_store.ts";
 import { exactStatisticsContract } from "./exact_statistics_contract.ts";
 import { marketFiltersContract } from "./market_filters_contract.ts";
+import { notificationFiltersContract } from "./notification_filters_contract.ts";
 import { type OpenStore, statisticsStoreContract } from "./statistics_store_contract.ts";
 
 const openMemory: OpenStore = (config) => {
@@ -40,6 +41,8 @@ statisticsStoreContract("memory statistics store", openMemory, { canRefuse: fals
 statisticsStoreContract("SQLite statistics store", openSqlite);
 marketFiltersContract("memory statistics store", openMemory);
 marketFiltersContract("SQLite statistics store", openSqlite);
+notificationFiltersContract("memory statistics store", openMemory);
+notificationFiltersContract("SQLite statistics store", openSqlite);
 exactStatisticsContract("memory statistics store", openMemory);
 exactStatisticsContract("SQLite statistics store", openSqlite);
 statisticsStoreContract("SQLite statistics store, read apart", openApart, { runCount: 4 });

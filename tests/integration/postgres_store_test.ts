@@ -8,6 +8,7 @@ import { deepStrictEqual, match, notStrictEqual, ok, rejects, strictEqual } from
 import fc from "fast-check";
 import { Client } from "pg";
 import { MemoryStatisticsStore } from "../../adapters/memory/statistics_store.ts";
+import { SCHEMA_VERSION } from "../../adapters/postgres/schema.ts";
 import { type OpenOptions, openPostgresStore } from "../../adapters/postgres/statistics_store.ts";
 import {
   RecordsRefusedError,
@@ -17,6 +18,8 @@ import {
 } from "../../ports/statistics_store.ts";
 import { exactStatisticsContract } from "../contract/exact_statistics_contract.ts";
 import { marketFiltersContract } from "../contract/market_filters_contract.ts";
+import { notificationFiltersContract } from "../contract/notification_filters_contract.ts";
+import { notification } from "../contract/notifications_contract.ts";
 import {
   type OpenStore,
   record,
@@ -57,6 +60,7 @@ const NAME = "Postgres statistics store";
 const openAnew: OpenStore = async (config) => (await newSchema()).open(config);
 statisticsStoreContract(NAME, openAnew, { register: postgresTest, runCount: 15 });
 marketFiltersContract(NAME, openAnew, { register: postgresTest, runCount: 15 });
+notificationFiltersContract(NAME, openAnew, { register: postgresTest, runCount: 8 });
 exactStatisticsContract(NAME, openAnew, { register: postgresTest, runCount: 8 });
 
 /** One window of each of so many markets, as published for the n-th time. */
@@ -116,6 +120,33 @@ postgresTest(
 );
 
 postgresTest(
+  "Postgres store: writers that write the same notifications at once end with those that are resolved",
+  async () => {
+    const { open, query } = await newSchema();
+    await using first = await open({ ...CONFIG, keepMs: DAY_MS });
+    await using second = await open({ ...CONFIG, keepMs: DAY_MS });
+    const of = (state: "firing" | "resolved") =>
+      Array.from({ length: 200 }, (_, i) => notification({ state, exchange: `x${i}`, hour: 60 }));
+    const [firing, resolved] = [of("firing"), of("resolved")];
+    const old = notification({ hour: 1 });
+    const writes = [
+      [first, firing],
+      [second, resolved.toReversed()],
+      [first, resolved],
+      [second, firing.toReversed()],
+    ] as const;
+    await first.writeNotifications([old]);
+    await Promise.all([
+      ...writes.map(([store, records]) => store.writeNotifications(records)),
+      ...[1, 2, 3].map((time) => second.writeStatistics(windows(60, 50, time))),
+    ]);
+    const found = await second.notifications(ALL);
+    deepStrictEqual(found, resolved.toSorted((a, b) => a.id < b.id ? -1 : 1));
+    deepStrictEqual(await query("SELECT count(*)::int FROM notifications"), [[200]]);
+  },
+);
+
+postgresTest(
   "Postgres store: processes that make the tables and a month at the same moment all succeed",
   async () => {
     const { open, query } = await newSchema();
@@ -159,13 +190,33 @@ postgresTest(
   },
 );
 
+postgresTest(
+  "Postgres store: a database from before notifications keeps its rows and takes some",
+  async () => {
+    const { open, query } = await newSchema();
+    {
+      await using store = await open();
+      await store.writeStatistics(windows(0, 3));
+    }
+    await query(
+      `DROP TABLE notifications; UPDATE schema_version SET version = ${SCHEMA_VERSION - 1}`,
+    );
+    await using store = await open();
+    strictEqual((await store.statistics(ALL)).length, 3);
+    strictEqual(await store.writeNotifications([notification()]), 1);
+    deepStrictEqual(await store.notifications(ALL), [notification()]);
+  },
+);
+
 postgresTest("Postgres store: a newer schema is refused and left alone", async () => {
   const { open, query } = await newSchema();
   await (await open())[Symbol.asyncDispose]();
   await query("UPDATE schema_version SET version = 99");
   await rejects(
     open(),
-    /schema version of database \w+ is 99 and this program knows 2; run the newer/,
+    new RegExp(
+      `schema version of database \\w+ is 99 and this program knows ${SCHEMA_VERSION}; run the newer`,
+    ),
   );
   deepStrictEqual(await query("SELECT version FROM schema_version"), [[99]]);
 });
@@ -231,8 +282,8 @@ postgresTest(
     strictEqual(await store.writeStatistics(windows(2, 2)), 2, "a new partition");
     const id = await store.storeId();
     await query(
-      "DROP TABLE statistics, markets, polls, stream_times, changes, schema_version; " +
-        "DROP SEQUENCE market_ids",
+      "DROP TABLE statistics, markets, polls, stream_times, changes, notifications, " +
+        "schema_version; DROP SEQUENCE market_ids",
     );
     deepStrictEqual(await store.sources(), []);
     strictEqual(await store.writeStatistics(windows(3, 2)), 2, "a new database");

@@ -49,6 +49,7 @@ async function run(fault: Fault, at: number, isDiskLost: boolean) {
       },
       storeId: () => world.call(process, () => store.storeId()),
       writePolls: (polls) => world.call(process, () => store.writePolls(polls)),
+      writeNotifications: (found) => world.call(process, () => store.writeNotifications(found)),
     };
     for (
       const role of [

@@ -88,11 +88,14 @@ class MonitorSimulation {
   readonly #members: Member[] = [];
   readonly #assigned: Member[] = [];
   #appendMs = 0;
+  /** How far the samples' own clocks are behind the log's, in ms. */
+  readonly #behindMs: number;
 
   constructor(seed: number, private readonly bugs: MonitorBugs) {
     this.#dice = new Dice(seed);
     this.#world = new World(this.#dice);
     this.#world.nowMs = 1_000_000_020_000;
+    this.#behindMs = this.#dice.oneIn(3) ? 3_600_000 : 0;
     // No two records of one time: between topics only time tells which came first.
     const nowMs = () => this.#appendMs = Math.max(this.#appendMs + 1, this.#world.nowMs);
     this.#broker = new MemoryBroker({ nowMs, sleep: () => Promise.resolve() });
@@ -212,7 +215,7 @@ class MonitorSimulation {
       const usual = 100 + this.#dice.below(10);
       const price = this.#dice.oneIn(15) ? usual * 5 : this.#dice.oneIn(20) ? usual / 4 : usual;
       const agoMs = this.#dice.oneIn(8) ? this.#dice.below(70_000) : this.#dice.below(3_000);
-      const timestampMs = this.#world.nowMs - agoMs;
+      const timestampMs = this.#world.nowMs - this.#behindMs - agoMs;
       const market = `sim:${name}`;
       const value = encodeSample({ exchange: "sim", instrument: name, price, timestampMs });
       const partition = partitionOf(market, PARTITION_COUNT);

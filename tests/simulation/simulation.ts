@@ -145,6 +145,7 @@ class Simulation {
         }),
       storeId: () => this.#world.call(process, () => this.#store.storeId()),
       writePolls: () => Promise.resolve(),
+      writeNotifications: () => Promise.resolve(0),
     };
     const clock = this.#world.clockOf(process);
     createWriter({ log, sink, clock, random: this.#dice, registry: new Registry() })
