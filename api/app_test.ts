@@ -194,10 +194,12 @@ Deno.test("metrics count requests by route, not by path", async () => {
   await get(app, "/v1/markets?exchange=a");
   await get(app, "/v1/markets?exchange=b");
   await get(app, "/no/such/path", 404);
+  await get(app, `/v1/markets?exchange=${"a".repeat(9000)}`, 414);
   const response = await app.request("/metrics");
   match(response.headers.get("content-type")!, /^text\/plain; version=/);
   const text = await response.text();
   match(text, /data_tracker_api_request_seconds_count\{route="\/v1\/markets",status="200"\} 2/);
+  match(text, /data_tracker_api_request_seconds_count\{route="\/v1\/markets",status="414"\} 1/);
   ok(!text.includes("such"));
 });
 

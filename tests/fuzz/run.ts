@@ -1,0 +1,103 @@
+/**
+ * A run of the fuzzer: rounds of Schemathesis, each with a seed of its own, until so many requests
+ * were answered or something was found.
+ *
+ * @module
+ */
+import { type Round, type RoundOptions, runSchemathesis } from "./schemathesis.ts";
+import { type Answers, FuzzedServer } from "./server.ts";
+
+/** Requests that one example comes to, all operations together: about, so that a run ends near its mark. */
+const REQUESTS_PER_EXAMPLE = 15;
+/** A round keeps all its cases in memory. */
+const EXAMPLES_MAX = 500;
+/** Each request for the stream takes as long as nothing is told there. */
+const STREAM_EXAMPLES = 30;
+const LOOK_INTERVAL_MS = 1_000;
+
+/** What to do. */
+export interface FuzzOptions {
+  /** At least so many requests, unless something is found before. */
+  requestCount: number;
+  seed: number;
+  /** `null`: SQLite in a folder that goes afterwards. */
+  databaseUrl: string | null;
+  /** Whether the live stream is asked for, too, which takes a minute. */
+  hasStream: boolean;
+  progress?: (requestCount: number) => void;
+}
+
+/** What came of it. */
+export interface FuzzReport {
+  /** Requests that the server answered, by status. */
+  answers: Answers;
+  requestCount: number;
+  roundCount: number;
+  findingCount: number;
+  /** What was found, in Schemathesis's words, and what the server's log says of errors. */
+  findings: string;
+  /** What the fuzzer saw, by status, type and whether there were rows. */
+  kinds: Readonly<Record<string, number>>;
+}
+
+/** Runs it. */
+export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
+  const folder = await Deno.makeTempDir({ prefix: "data-tracker-fuzz-" });
+  try {
+    await using server = await FuzzedServer.start(folder, options.databaseUrl);
+    return await runRounds(folder, server, options);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function runRounds(
+  folder: string,
+  server: FuzzedServer,
+  { requestCount: wanted, seed, hasStream, progress = () => {} }: FuzzOptions,
+): Promise<FuzzReport> {
+  const startCount = sumOf(await server.answers());
+  const rounds: Round[] = [];
+  let answered = 0;
+  const look = async () => progress(answered = sumOf(await server.answers()) - startCount);
+  const play = async (round: Omit<RoundOptions, "url" | "seed">) => {
+    const timer = setInterval(() => void look().catch(() => {}), LOOK_INTERVAL_MS);
+    try {
+      const options = { url: server.url, seed: seed + rounds.length, ...round };
+      rounds.push(await runSchemathesis(folder, options));
+    } finally {
+      clearInterval(timer);
+    }
+    await look();
+  };
+
+  if (hasStream) await play({ exampleCount: STREAM_EXAMPLES, hasCoverage: true, isOfStream: true });
+  for (let hasCoverage = true; answered < wanted && !isFound(rounds); hasCoverage = false) {
+    const rest = Math.ceil((wanted - answered) / REQUESTS_PER_EXAMPLE);
+    const exampleCount = Math.max(5, Math.min(EXAMPLES_MAX, rest));
+    await play({ exampleCount, hasCoverage, isOfStream: false });
+  }
+  const found = rounds.filter((round) => round.findingCount > 0);
+  return {
+    answers: await server.answers(),
+    requestCount: answered,
+    roundCount: rounds.length,
+    findingCount: found.reduce((sum, round) => sum + round.findingCount, server.errors.length),
+    findings: [...found.map(({ text }) => text), ...server.errors].join("\n"),
+    kinds: addedUp(rounds.map((round) => round.kinds)),
+  };
+}
+
+function isFound(rounds: readonly Round[]): boolean {
+  return rounds.some(({ findingCount }) => findingCount > 0);
+}
+
+function sumOf(answers: Answers): number {
+  return Object.values(answers).reduce((sum, count) => sum + count, 0);
+}
+
+function addedUp(all: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const [kind, count] of all.flatMap(Object.entries)) sums[kind] = (sums[kind] ?? 0) + count;
+  return sums;
+}

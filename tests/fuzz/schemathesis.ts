@@ -1,0 +1,64 @@
+/**
+ * One run of Schemathesis against a server.
+ *
+ * @module
+ */
+import { preparePython } from "./python.ts";
+
+const CONFIG = new URL("schemathesis.toml", import.meta.url).pathname;
+const HOOKS = new URL("hooks.py", import.meta.url).pathname;
+
+/** The route that never ends. */
+const STREAM = "/v1/statistics/stream";
+
+/** What a run is to do. */
+export interface RoundOptions {
+  url: string;
+  seed: number;
+  /** How many requests it makes up of each operation, more or less. */
+  exampleCount: number;
+  /** Whether to try the values at the edges of every schema, too: the same with every seed. */
+  hasCoverage: boolean;
+  /** Whether to ask for the stream, and nothing else, or for all else. */
+  isOfStream: boolean;
+}
+
+/** What came of a run. */
+export interface Round {
+  /** What Schemathesis said; of interest where it found something. */
+  text: string;
+  findingCount: number;
+  /** Answers by status, type, and whether they had rows, as the hooks saw them. */
+  kinds: Readonly<Record<string, number>>;
+}
+
+/** Runs it in a folder of its own. */
+export async function runSchemathesis(
+  folder: string,
+  { url, seed, exampleCount, hasCoverage, isOfStream }: RoundOptions,
+): Promise<Round> {
+  const python = await preparePython();
+  const phases = ["fuzzing", "stateful", ...(hasCoverage ? ["examples", "coverage"] : [])];
+  const [report, kinds] = [`${folder}/report.json`, `${folder}/kinds.json`];
+  const { code, stdout, stderr } = await new Deno.Command(python, {
+    args: [
+      ...["-m", "schemathesis.cli", "--config-file", CONFIG, "run", `${url}/openapi.json`],
+      ...["--seed", `${seed}`, "--max-examples", `${exampleCount}`, "--phases", phases.join()],
+      ...[isOfStream ? "--include-path" : "--exclude-path", STREAM],
+      ...["--report", "json", "--report-json-path", report, "--no-color"],
+      // What it found before is not remembered: a seed means the same everywhere.
+      ...["--generation-database", "none"],
+    ],
+    cwd: folder,
+    env: { SCHEMATHESIS_HOOKS: HOOKS, FUZZ_KINDS: kinds, PYTHONDONTWRITEBYTECODE: "1" },
+    stdin: "null",
+  }).output();
+  const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  if (code > 1) throw new Error(`Schemathesis could not run (exit code ${code}):\n${text}`);
+  const { test_cases: cases, errors } = JSON.parse(await Deno.readTextFile(report));
+  return {
+    text,
+    findingCount: Math.max(code, cases.unique_failures + errors.length),
+    kinds: JSON.parse(await Deno.readTextFile(kinds)),
+  };
+}
