@@ -13,6 +13,7 @@ import itertools
 import json
 import os
 import re
+import time
 
 import jsonschema_rs
 import schemathesis
@@ -30,13 +31,20 @@ BEYOND_SCHEMAS = [
 NDJSON = "application/x-ndjson"
 CSV = "text/csv"
 STREAM = "text/event-stream"
+STREAM_PATH = "/v1/statistics/stream"
 ACCEPTED = [NDJSON, CSV, "text/*, */*;q=0.5"]
 # What no list comes in: 406, where the document says so.
 REFUSED = ["image/png"]
 
+FILTERS = ["exchange", "instrument", "base", "quote"]
+FILTERS_MAX = 100
+HOUR_MS = 3_600_000
+
 # By operation the last few pages that go on, with the requests that gave them.
 PAGES_MAX = 32
 pages = {}
+# The last few places in the stream.
+places = []
 turns = itertools.count()
 
 # What came back, for the report: a run that saw no rows says little.
@@ -45,7 +53,7 @@ kinds = collections.Counter()
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Asks for pages that go on, for other formats, and whether an answer still stands."""
+    """Asks for what there is, for pages that go on, for other formats, for what still stands."""
     if case.method != "GET" or not is_positive(case):
         return
     turn = next(turns)
@@ -54,10 +62,37 @@ def before_call(context, case, kwargs):
         case.headers["Accept"] = formats[turn // 2 % len(formats)]
     if turn % 11 == 0:
         case.headers["If-None-Match"] = "*"
-    if "cursor" not in (case.query or {}) or turn % 4 == 3:
+    # The parameter whose edges are tried stays as it is.
+    edge = getattr(case.meta.phase.data, "parameter", None)
+    if turn % 4 != 3:
+        widen(case.query, turn, edge)
+    if edge is None:
+        resume(case, turn)
+    elif edge != "cursor":
+        case.query.pop("cursor", None)
+
+
+def widen(query, turn, edge):
+    """Adds what there is to what was made up, so that the answer has rows."""
+    for name in FILTERS:
+        if name in query and name != edge:
+            # By now it is the text that is sent.
+            query[name] = ",".join([*str(query[name]).split(","), "*"][-FILTERS_MAX:])
+    now_ms = int(time.time() * 1000)
+    if "from" in query and edge != "from":
+        query["from"] = str(now_ms - (1 + turn % 50) * HOUR_MS)
+    if "to" in query and edge != "to":
+        query["to"] = str(now_ms - turn % 5 * HOUR_MS // 4)
+
+
+def resume(case, turn):
+    """Goes on where an earlier answer ended, in place of at a cursor that was made up."""
+    if places and case.path == STREAM_PATH:
+        case.query["lastEventId"] = places[turn % len(places)]
+    if "cursor" not in case.query or turn % 4 == 0:
         return
     known = pages.get(case.operation.label)
-    if known and case.meta.phase.name.value != "coverage":
+    if known:
         case.path_parameters, case.query = (dict(part) for part in known[turn % len(known)])
     else:
         del case.query["cursor"]
@@ -74,6 +109,9 @@ def after_call(context, case, response):
     if response.status_code == 200 and case.path.startswith("/v1/"):
         kind += ", with rows" if has_rows(response) else ", without rows"
     kinds[kind] += 1
+    if type_of(response) == STREAM:
+        places.extend(re.findall(r"^id: (.+)$", response.content.decode(), re.MULTILINE)[-1:])
+        del places[:-PAGES_MAX]
     if response.status_code != 200 or b'"nextCursor":"' not in response.content:
         return
     known = pages.setdefault(case.operation.label, [])
@@ -126,7 +164,7 @@ def text_rows_conformance(ctx, response, case):
 
 def row_reference(document, path):
     """Where the schema of a list's rows is; the stream has those of /v1/statistics."""
-    path = "/v1/statistics" if path == "/v1/statistics/stream" else path
+    path = "/v1/statistics" if path == STREAM_PATH else path
     content = document["paths"][path]["get"]["responses"]["200"]["content"]
     return content["application/json"]["schema"]["properties"]["data"]["items"]["$ref"]
 

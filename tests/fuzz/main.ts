@@ -21,7 +21,7 @@ Needs Python 3.10 or later; Schemathesis itself is installed into .cache/ at fir
 Exit code 0: nothing was found; 1: something was; 2: wrong arguments.`,
   options: {
     requests: { value: "N", about: `At least so many requests (${REQUESTS})` },
-    database: { value: "URL", about: "A postgres:// to use, and to write history into (SQLite)" },
+    database: { value: "URL", about: "An empty postgres://, which is written to (SQLite)" },
     seed: { value: "S", about: "The first round's; each round has the next (by chance)" },
   },
   async run({ options }, output) {
