@@ -9,8 +9,8 @@ import { type Answers, FuzzedServer } from "./server.ts";
 
 /** Requests that one example comes to, all operations together: about, so that a run ends near its mark. */
 const REQUESTS_PER_EXAMPLE = 15;
-/** A round keeps all its cases in memory. */
-const EXAMPLES_MAX = 500;
+/** With fewer a start costs more than they do. A round keeps all its cases in memory. */
+const [EXAMPLES_MIN, EXAMPLES_MAX] = [5, 500];
 /** Each request for the stream takes as long as nothing is told there. */
 const STREAM_EXAMPLES = 30;
 const LOOK_INTERVAL_MS = 1_000;
@@ -72,11 +72,13 @@ async function runRounds(
   };
 
   if (hasStream) await play({ exampleCount: STREAM_EXAMPLES, hasCoverage: true, isOfStream: true });
-  for (let hasCoverage = true; answered < wanted && !isFound(rounds); hasCoverage = false) {
+  let hasCoverage = true;
+  do {
     const rest = Math.ceil((wanted - answered) / REQUESTS_PER_EXAMPLE);
-    const exampleCount = Math.max(5, Math.min(EXAMPLES_MAX, rest));
+    const exampleCount = Math.max(EXAMPLES_MIN, Math.min(EXAMPLES_MAX, rest));
     await play({ exampleCount, hasCoverage, isOfStream: false });
-  }
+    hasCoverage = false;
+  } while (answered < wanted && !isFound(rounds));
   const found = rounds.filter((round) => round.findingCount > 0);
   return {
     answers: await server.answers(),
