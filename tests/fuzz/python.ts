@@ -52,11 +52,13 @@ async function install(folder: string): Promise<void> {
 }
 
 async function python(program: string, args: string[], failure: string): Promise<void> {
-  const result = await new Deno.Command(program, { args, stdin: "null" }).output()
-    .catch((error: Error) => {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-      throw new Error("Schemathesis needs Python 3.10 or later, and there is no python3 on PATH");
-    });
+  let result: Deno.CommandOutput;
+  try {
+    result = await new Deno.Command(program, { args, stdin: "null" }).output();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new Error("Schemathesis needs Python 3.10 or later, and there is no python3 on PATH");
+  }
   if (result.success) return;
   const said = [result.stderr, result.stdout].map((bytes) => new TextDecoder().decode(bytes));
   throw new Error(`Schemathesis needs Python, and python3 ${failure}: ${said.join("").trim()}`);

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { preparePython } from "./python.ts";
 import { type Round, type RoundOptions, runSchemathesis } from "./schemathesis.ts";
 import { type Answers, FuzzedServer } from "./server.ts";
 
@@ -42,10 +43,11 @@ export interface FuzzReport {
 
 /** Runs it. */
 export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
+  const python = await preparePython();
   const folder = await Deno.makeTempDir({ prefix: "data-tracker-fuzz-" });
   try {
     await using server = await FuzzedServer.start(folder, options.databaseUrl);
-    return await runRounds(folder, server, options);
+    return await runRounds(folder, server, { ...options, python });
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -54,16 +56,18 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
 async function runRounds(
   folder: string,
   server: FuzzedServer,
-  { requestCount: wanted, seed, hasStream, progress = () => {} }: FuzzOptions,
+  { requestCount: wanted, seed, hasStream, python, progress = () => {} }: FuzzOptions & {
+    python: string;
+  },
 ): Promise<FuzzReport> {
-  const startCount = sumOf(await server.answers());
+  const before = await server.answers();
   const rounds: Round[] = [];
   let answered = 0;
-  const look = async () => progress(answered = sumOf(await server.answers()) - startCount);
-  const play = async (round: Omit<RoundOptions, "url" | "seed">) => {
+  const look = async () => progress(answered = sumOf(await server.answers()) - sumOf(before));
+  const play = async (round: Omit<RoundOptions, "python" | "url" | "seed">) => {
     const timer = setInterval(() => void look().catch(() => {}), LOOK_INTERVAL_MS);
     try {
-      const options = { url: server.url, seed: seed + rounds.length, ...round };
+      const options = { python, url: server.url, seed: seed + rounds.length, ...round };
       rounds.push(await runSchemathesis(folder, options));
     } finally {
       clearInterval(timer);
@@ -81,7 +85,7 @@ async function runRounds(
   } while (answered < wanted && !isFound(rounds));
   const found = rounds.filter((round) => round.findingCount > 0);
   return {
-    answers: await server.answers(),
+    answers: less(await server.answers(), before),
     requestCount: answered,
     roundCount: rounds.length,
     findingCount: found.reduce((sum, round) => sum + round.findingCount, server.errors.length),
@@ -96,6 +100,12 @@ function isFound(rounds: readonly Round[]): boolean {
 
 function sumOf(answers: Answers): number {
   return Object.values(answers).reduce((sum, count) => sum + count, 0);
+}
+
+function less(answers: Answers, before: Answers): Answers {
+  return Object.fromEntries(
+    Object.entries(answers).map(([status, count]) => [status, count - (before[status] ?? 0)]),
+  );
 }
 
 function addedUp(all: readonly Readonly<Record<string, number>>[]): Record<string, number> {

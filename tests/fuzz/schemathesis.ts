@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { preparePython } from "./python.ts";
-
 const CONFIG = new URL("schemathesis.toml", import.meta.url).pathname;
 const HOOKS = new URL("hooks.py", import.meta.url).pathname;
 
@@ -13,6 +11,8 @@ const STREAM = "/v1/statistics/stream";
 
 /** What a run is to do. */
 export interface RoundOptions {
+  /** The Python that has Schemathesis. */
+  python: string;
   url: string;
   seed: number;
   /** How many requests it makes up of each operation, more or less. */
@@ -35,11 +35,10 @@ export interface Round {
 /** Runs it in a folder of its own. */
 export async function runSchemathesis(
   folder: string,
-  { url, seed, exampleCount, hasCoverage, isOfStream }: RoundOptions,
+  { python, url, seed, exampleCount, hasCoverage, isOfStream }: RoundOptions,
 ): Promise<Round> {
-  const python = await preparePython();
   const phases = ["fuzzing", "stateful", ...(hasCoverage ? ["examples", "coverage"] : [])];
-  const [report, kinds] = [`${folder}/report.json`, `${folder}/kinds.json`];
+  const [report, kinds] = [`${folder}/report-${seed}.json`, `${folder}/kinds-${seed}.json`];
   const { code, stdout, stderr } = await new Deno.Command(python, {
     args: [
       ...["-m", "schemathesis.cli", "--config-file", CONFIG, "run", `${url}/openapi.json`],
@@ -54,11 +53,16 @@ export async function runSchemathesis(
     stdin: "null",
   }).output();
   const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
-  if (code > 1) throw new Error(`Schemathesis could not run (exit code ${code}):\n${text}`);
-  const { test_cases: cases, errors } = JSON.parse(await Deno.readTextFile(report));
+  const read = async (path: string) =>
+    JSON.parse(
+      await Deno.readTextFile(path).catch(() => {
+        throw new Error(`Schemathesis broke off (exit code ${code}):\n${text}`);
+      }),
+    );
+  const { test_cases: cases, errors } = await read(report);
   return {
     text,
     findingCount: Math.max(code, cases.unique_failures + errors.length),
-    kinds: JSON.parse(await Deno.readTextFile(kinds)),
+    kinds: await read(kinds),
   };
 }
