@@ -6,6 +6,7 @@ against their schema, too.
 """
 
 import atexit
+import base64
 import collections
 import csv
 import io
@@ -22,7 +23,7 @@ import schemathesis
 # answered with 400 for these reasons, and for no others.
 BEYOND_SCHEMAS = [
     ("cursor", r"is not a cursor of this list|is of "),
-    ("to", r"must be later than from"),
+    ("to", r"must be later than from|is [\d.]+ windows after from"),
     ("from", r"is more than \d+ windows of \d+ ms before"),
     ("fill", r"is null, which needs from and to"),
     ("time", r"is given beside offset"),
@@ -39,6 +40,9 @@ REFUSED = ["image/png"]
 FILTERS = ["exchange", "instrument", "base", "quote"]
 FILTERS_MAX = 100
 HOUR_MS = 3_600_000
+
+# What a cursor might be forged with: its reader must bear it, and each store.
+FORGERIES = [None, "", "zz", "\ud800", "\u0001'\"%_*\\", "é" * 90, 0, -1, 2**53 - 1, -(2**53 - 1), 1e300, []]
 
 # By operation the last few pages that go on, with the requests that gave them.
 PAGES_MAX = 32
@@ -94,8 +98,27 @@ def resume(case, turn):
     known = pages.get(case.operation.label)
     if known:
         case.path_parameters, case.query = (dict(part) for part in known[turn % len(known)])
+        if turn % 3 == 0:
+            case.query["cursor"] = forged(case.query["cursor"], turn // 3)
     else:
         del case.query["cursor"]
+
+
+def forged(cursor, turn):
+    """The cursor with something else at one of its places: it may be refused, and no more."""
+    content = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    spots = list(leaves(content))
+    holder, key = spots[turn % len(spots)]
+    holder[key] = FORGERIES[turn // len(spots) % len(FORGERIES)]
+    return base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
+
+
+def leaves(content):
+    for key, value in enumerate(content):
+        if isinstance(value, list):
+            yield from leaves(value)
+        else:
+            yield content, key
 
 
 def is_positive(case):
