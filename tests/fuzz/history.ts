@@ -21,7 +21,7 @@ const MARKETS: Readonly<Record<string, (minute: number) => number | null>> = {
   // Nothing can be divided by its mean.
   "dead,lunausd": () => 0,
   "wide,shibusd": (minute) => minute % 2 === 0 ? 5e-324 : 1e-300,
-  "huge,satbtc": (minute) => 1e100 * (1 + minute % 3),
+  "huge,satbtc": (minute) => 1e100 / (1 + minute % 3),
   "bourse-à-terme,₿%26?#/é": (minute) => 1 + minute % 5,
 };
 

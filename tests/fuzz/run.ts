@@ -9,9 +9,9 @@ import { type Round, type RoundOptions, runSchemathesis } from "./schemathesis.t
 import { type Answers, FuzzedServer } from "./server.ts";
 
 /** Requests that one example comes to, all operations together: about, so that a run ends near its mark. */
-const REQUESTS_PER_EXAMPLE = 15;
+const REQUESTS_PER_EXAMPLE = 10;
 /** With fewer a start costs more than they do. A round keeps all its cases in memory. */
-const [EXAMPLES_MIN, EXAMPLES_MAX] = [5, 500];
+const [EXAMPLES_MIN, EXAMPLES_MAX] = [5, 1000];
 /** Each request for the stream takes as long as nothing is told there. */
 const STREAM_EXAMPLES = 30;
 const LOOK_INTERVAL_MS = 1_000;
