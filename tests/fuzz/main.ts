@@ -10,6 +10,11 @@ import { fuzz, type FuzzReport } from "./run.ts";
 
 const REQUESTS = 10_000;
 
+const stop = new AbortController();
+for (const name of ["SIGINT", "SIGTERM"] as const) {
+  Deno.addSignalListener(name, () => stop.abort(new Error("Stopped")));
+}
+
 const code = await runCommand({
   name: "fuzz",
   about: `
@@ -34,6 +39,7 @@ Exit code 0: nothing was found; 1: something was; 2: wrong arguments.`,
       databaseUrl: options.database ?? null,
       hasStream: true,
       progress: (count) => bar.update(count),
+      signal: stop.signal,
     });
     if (report.findingCount > 0) output.out(`${report.findings}\n`);
     output.out(`${summaryOf(report, seed)}\n`);

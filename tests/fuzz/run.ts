@@ -26,6 +26,8 @@ export interface FuzzOptions {
   /** Whether the live stream is asked for, too, which takes a minute. */
   hasStream: boolean;
   progress?: (requestCount: number) => void;
+  /** Ends it before its time. */
+  signal?: AbortSignal;
 }
 
 /** What came of it. */
@@ -56,7 +58,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
 async function runRounds(
   folder: string,
   server: FuzzedServer,
-  { requestCount: wanted, seed, hasStream, python, progress = () => {} }: FuzzOptions & {
+  { requestCount: wanted, seed, hasStream, python, signal, progress = () => {} }: FuzzOptions & {
     python: string;
   },
 ): Promise<FuzzReport> {
@@ -64,11 +66,11 @@ async function runRounds(
   const rounds: Round[] = [];
   let answered = 0;
   const look = async () => progress(answered = sumOf(await server.answers()) - sumOf(before));
-  const play = async (round: Omit<RoundOptions, "python" | "url" | "seed">) => {
+  const play = async (round: Omit<RoundOptions, "python" | "url" | "seed" | "signal">) => {
     const timer = setInterval(() => void look().catch(() => {}), LOOK_INTERVAL_MS);
     try {
-      const options = { python, url: server.url, seed: seed + rounds.length, ...round };
-      rounds.push(await runSchemathesis(folder, options));
+      const own = { python, signal, url: server.url, seed: seed + rounds.length };
+      rounds.push(await runSchemathesis(folder, { ...own, ...round }));
     } finally {
       clearInterval(timer);
     }

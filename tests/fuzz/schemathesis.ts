@@ -21,6 +21,8 @@ export interface RoundOptions {
   hasCoverage: boolean;
   /** Whether to ask for the stream, and nothing else, or for all else. */
   isOfStream: boolean;
+  /** Ends it before its time. */
+  signal?: AbortSignal | undefined;
 }
 
 /** What came of a run. */
@@ -35,7 +37,7 @@ export interface Round {
 /** Runs it in a folder of its own. */
 export async function runSchemathesis(
   folder: string,
-  { python, url, seed, exampleCount, hasCoverage, isOfStream }: RoundOptions,
+  { python, url, seed, exampleCount, hasCoverage, isOfStream, signal }: RoundOptions,
 ): Promise<Round> {
   const phases = ["fuzzing", "stateful", ...(hasCoverage ? ["examples", "coverage"] : [])];
   const [report, kinds] = [`${folder}/report-${seed}.json`, `${folder}/kinds-${seed}.json`];
@@ -51,7 +53,9 @@ export async function runSchemathesis(
     cwd: folder,
     env: { SCHEMATHESIS_HOOKS: HOOKS, FUZZ_KINDS: kinds, PYTHONDONTWRITEBYTECODE: "1" },
     stdin: "null",
+    ...(signal && { signal }),
   }).output();
+  signal?.throwIfAborted();
   const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
   const read = async (path: string) =>
     JSON.parse(
