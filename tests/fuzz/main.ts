@@ -43,7 +43,9 @@ Exit code 0: nothing was found; 1: something was; 2: wrong arguments.`,
     });
     if (report.findingCount > 0) output.out(`${report.findings}\n`);
     output.out(`${summaryOf(report, seed)}\n`);
-    return report.findingCount > 0 ? EXIT.failure : EXIT.ok;
+    const isWhole = report.requestCount >= requestCount;
+    if (!isWhole) output.err(`Stopped before ${requestCount} requests\n`);
+    return report.findingCount === 0 && isWhole ? EXIT.ok : EXIT.failure;
   },
 });
 Deno.exit(code);

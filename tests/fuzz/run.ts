@@ -10,8 +10,8 @@ import { type Answers, FuzzedServer } from "./server.ts";
 
 /** Requests that one example comes to, all operations together: about, so that a run ends near its mark. */
 const REQUESTS_PER_EXAMPLE = 10;
-/** With fewer a start costs more than they do. A round keeps all its cases in memory. */
-const [EXAMPLES_MIN, EXAMPLES_MAX] = [5, 1000];
+/** With fewer a start costs more than they do; with more too much is lost where a run is stopped. */
+const [EXAMPLES_MIN, EXAMPLES_MAX] = [5, 200];
 /** Each request for the stream takes as long as nothing is told there. */
 const STREAM_EXAMPLES = 30;
 const LOOK_INTERVAL_MS = 1_000;
@@ -26,7 +26,7 @@ export interface FuzzOptions {
   /** Whether the live stream is asked for, too, which takes a minute. */
   hasStream: boolean;
   progress?: (requestCount: number) => void;
-  /** Ends it before its time. */
+  /** Ends it before its time; what was done by then is told. */
   signal?: AbortSignal;
 }
 
@@ -63,35 +63,51 @@ async function runRounds(
   },
 ): Promise<FuzzReport> {
   const before = await server.answers();
+  const look = async () => less(await server.answers(), before);
   const rounds: Round[] = [];
-  let answered = 0;
-  const look = async () => progress(answered = sumOf(await server.answers()) - sumOf(before));
+  let answers: Answers = {};
   const play = async (round: Omit<RoundOptions, "python" | "url" | "seed" | "signal">) => {
-    const timer = setInterval(() => void look().catch(() => {}), LOOK_INTERVAL_MS);
+    const tell = async () => progress(sumOf(await look()));
+    const timer = setInterval(() => void tell().catch(() => {}), LOOK_INTERVAL_MS);
     try {
       const own = { python, signal, url: server.url, seed: seed + rounds.length };
       rounds.push(await runSchemathesis(folder, { ...own, ...round }));
+      answers = await look();
     } finally {
       clearInterval(timer);
     }
-    await look();
   };
 
-  if (hasStream) await play({ exampleCount: STREAM_EXAMPLES, hasCoverage: true, isOfStream: true });
-  let hasCoverage = true;
-  do {
-    const rest = Math.ceil((wanted - answered) / REQUESTS_PER_EXAMPLE);
-    const exampleCount = Math.max(EXAMPLES_MIN, Math.min(EXAMPLES_MAX, rest));
-    await play({ exampleCount, hasCoverage, isOfStream: false });
-    hasCoverage = false;
-  } while (answered < wanted && !isFound(rounds));
+  try {
+    if (hasStream) {
+      await play({ exampleCount: STREAM_EXAMPLES, hasCoverage: true, isOfStream: true });
+    }
+    let hasCoverage = true;
+    do {
+      const rest = Math.ceil((wanted - sumOf(answers)) / REQUESTS_PER_EXAMPLE);
+      const exampleCount = Math.max(EXAMPLES_MIN, Math.min(EXAMPLES_MAX, rest));
+      await play({ exampleCount, hasCoverage, isOfStream: false });
+      hasCoverage = false;
+    } while (sumOf(answers) < wanted && !isFound(rounds));
+  } catch (error) {
+    // Told to stop: the rounds that ended count.
+    if (!signal?.aborted) throw error;
+  }
+  return reportOf(rounds, answers, server.errors);
+}
+
+function reportOf(
+  rounds: readonly Round[],
+  answers: Answers,
+  errors: readonly string[],
+): FuzzReport {
   const found = rounds.filter((round) => round.findingCount > 0);
   return {
-    answers: less(await server.answers(), before),
-    requestCount: answered,
+    answers,
+    requestCount: sumOf(answers),
     roundCount: rounds.length,
-    findingCount: found.reduce((sum, round) => sum + round.findingCount, server.errors.length),
-    findings: [...found.map(({ text }) => text), ...server.errors].join("\n"),
+    findingCount: found.reduce((sum, round) => sum + round.findingCount, errors.length),
+    findings: [...found.map(({ text }) => text), ...errors].join("\n"),
     kinds: addedUp(rounds.map((round) => round.kinds)),
   };
 }
