@@ -57,12 +57,13 @@ export async function runSchemathesis(
   }).output();
   signal?.throwIfAborted();
   const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
-  const read = async (path: string) =>
-    JSON.parse(
-      await Deno.readTextFile(path).catch(() => {
-        throw new Error(`Schemathesis broke off (exit code ${code}):\n${text}`);
-      }),
-    );
+  const read = async (path: string) => {
+    try {
+      return JSON.parse(await Deno.readTextFile(path));
+    } catch (cause) {
+      throw new Error(`Schemathesis broke off (exit code ${code}):\n${text}`, { cause });
+    }
+  };
   const { test_cases: cases, errors } = await read(report);
   return {
     text,
