@@ -6,9 +6,7 @@ import { StoreBusyError, StoreUnavailableError } from "../ports/statistics_store
 
 /** A store each of whose reads does `act`. */
 function storeThat(act: () => Promise<never>): ApiDeps["queries"] {
-  const coverage = { polls: act, gaps: act, pollCounts: act, notifications: act };
-  return { statistics: act, latest: act, markets: act, sources: act, changes: act, ...coverage };
-  const others = { days: act, polls: act, gaps: act, pollCounts: act };
+  const others = { days: act, polls: act, gaps: act, pollCounts: act, notifications: act };
   return { statistics: act, latest: act, markets: act, sources: act, changes: act, ...others };
 }
 
@@ -199,10 +197,12 @@ Deno.test("metrics count requests by route, not by path", async () => {
   await get(app, "/v1/markets?exchange=a");
   await get(app, "/v1/markets?exchange=b");
   await get(app, "/no/such/path", 404);
+  await get(app, `/v1/markets?exchange=${"a".repeat(9000)}`, 414);
   const response = await app.request("/metrics");
   match(response.headers.get("content-type")!, /^text\/plain; version=/);
   const text = await response.text();
   match(text, /data_tracker_api_request_seconds_count\{route="\/v1\/markets",status="200"\} 2/);
+  match(text, /data_tracker_api_request_seconds_count\{route="\/v1\/markets",status="414"\} 1/);
   ok(!text.includes("such"));
 });
 

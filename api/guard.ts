@@ -40,14 +40,21 @@ export function guard(observe: Observe): MiddlewareHandler {
   return async (c, next): Promise<Response | void> => {
     const startedMs = performance.now();
     for (const [name, value] of HEADERS) c.header(name, value);
-    if (c.req.url.length > URL_LENGTH_MAX) {
-      return problem(c, 414, { detail: `The URL is longer than ${URL_LENGTH_MAX} characters` });
-    }
-    if (hasBody(c)) return problem(c, 413, { detail: "No answer here takes a body: leave it out" });
-    await next();
+    const refusal = refusalOf(c);
+    if (refusal === null) await next();
     // The route's pattern, never the path: whoever asks for nonsense must not make new series.
-    observe(routePath(c, -1), c.res.status, performance.now() - startedMs);
+    const status = refusal?.status ?? c.res.status;
+    observe(routePath(c, -1), status, performance.now() - startedMs);
+    if (refusal !== null) return refusal;
   };
+}
+
+function refusalOf(c: Context): Response | null {
+  if (c.req.url.length > URL_LENGTH_MAX) {
+    return problem(c, 414, { detail: `The URL is longer than ${URL_LENGTH_MAX} characters` });
+  }
+  if (hasBody(c)) return problem(c, 413, { detail: "No answer here takes a body: leave it out" });
+  return null;
 }
 
 /** Whether what should be asked without a body has one. It is never read; other methods are refused anyway. */

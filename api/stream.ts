@@ -30,6 +30,22 @@ which is a matter of time.
 A stream that ends or is cut (whoever does not read is dropped) is asked for again with the last \`id\`:
 \`EventSource\` does so by itself. Nothing between is missed, and nothing told twice.`;
 
+/** One event: in OpenAPI 3.1 a stream has the schema of what comes again and again in it. */
+const eventSchema = z.object({
+  id: z.string().openapi({ description: "A place to go on from." }),
+  event: z.enum(["statistics", "gap"]),
+  data: z.string().openapi({
+    description: "JSON: of `statistics` a row of Statistics; of `gap` what to do, as its `detail`.",
+  }),
+}).openapi("StatisticsEvent");
+
+const EXAMPLE = {
+  id: "1f0c9a7e-0000000000001042",
+  event: "statistics",
+  data: '{"exchange":"kraken","instrument":"btcusd","windowStart":"2018-04-05T10:00:00.000Z",' +
+    '"mean":6780}',
+};
+
 /** The route, as it is checked and described. */
 export const streamRoute = createRoute({
   method: "get",
@@ -52,11 +68,7 @@ export const streamRoute = createRoute({
     }),
   },
   responses: responsesOf("Events, without end", {
-    "text/event-stream": {
-      schema: z.string(),
-      example: 'id: 1f0c9a7e-0000000000001042\nevent: statistics\ndata: {"exchange":"kraken",' +
-        '"instrument":"btcusd","windowStart":"2018-04-05T10:00:00.000Z","mean":6780}\n\n',
-    },
+    "text/event-stream": { schema: eventSchema, example: EXAMPLE },
   }, [400, 401, 429, 503]),
 });
 

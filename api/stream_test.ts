@@ -282,3 +282,21 @@ Deno.test("an id that is no event's is refused", async () => {
   const problem = await get(testApi(), `${PATH}?lastEventId=${"x".repeat(201)}`, 400);
   match(problem.detail, /lastEventId is no id of an event/);
 });
+
+Deno.test("events are what the description of the API says", async () => {
+  const { app, queries, look } = liveApi();
+  const { components } = await get(app, "/openapi.json");
+  const { required, properties } = components.schemas.StatisticsEvent;
+  await using listener = await Listener.open(app, "?lastEventId=forgotten");
+  await listener.until(/gap/);
+  await queries.writeStatistics([counted("btcusd", 1)]);
+  await look();
+  await listener.until(/"btcusd"/);
+  const events = listener.text.split("\n\n").filter((block) => block.includes("data:"));
+  deepStrictEqual(events.length, properties.event.enum.length);
+  for (const event of events) {
+    const fields = Object.fromEntries(event.split("\n").map((line) => line.split(/: (.*)/)));
+    deepStrictEqual(Object.keys(fields).toSorted(), required.toSorted());
+    ok(properties.event.enum.includes(fields.event));
+  }
+});

@@ -217,7 +217,6 @@ postgresTest("Postgres store: a newer schema is refused and left alone", async (
     new RegExp(
       `schema version of database \\w+ is 99 and this program knows ${SCHEMA_VERSION}; run the newer`,
     ),
-    /schema version of database \w+ is 99 and this program knows 3; run the newer/,
   );
   deepStrictEqual(await query("SELECT version FROM schema_version"), [[99]]);
 });
@@ -283,11 +282,8 @@ postgresTest(
     strictEqual(await store.writeStatistics(windows(2, 2)), 2, "a new partition");
     const id = await store.storeId();
     await query(
-      "DROP TABLE statistics, markets, polls, stream_times, changes, notifications, " +
-        "schema_version; DROP SEQUENCE market_ids",
       "DROP TABLE statistics, day_statistics, unmerged_days, markets, polls, stream_times, changes, " +
-        "schema_version; " +
-        "DROP SEQUENCE market_ids",
+        "notifications, schema_version; DROP SEQUENCE market_ids",
     );
     deepStrictEqual(await store.sources(), []);
     strictEqual(await store.writeStatistics(windows(3, 2)), 2, "a new database");
