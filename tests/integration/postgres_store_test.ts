@@ -199,7 +199,8 @@ postgresTest(
       await store.writeStatistics(windows(0, 3));
     }
     await query(
-      `DROP TABLE notifications; UPDATE schema_version SET version = ${SCHEMA_VERSION - 1}`,
+      "DROP TABLE notifications, day_statistics, unmerged_days; " +
+        "UPDATE schema_version SET version = 2",
     );
     await using store = await open();
     strictEqual((await store.statistics(ALL)).length, 3);
