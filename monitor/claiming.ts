@@ -24,7 +24,7 @@ import {
   startMsOf,
   takePlace,
 } from "./checkpoint.ts";
-import type { MonitorOwnerConfig, OpenedPartition } from "./owner.ts";
+import type { MonitorOwnerConfig, MonitorOwnerDeps, OpenedPartition } from "./owner.ts";
 import { type LookAhead, MonitorPartition } from "./partition.ts";
 import { longestSilenceMs } from "./rules.ts";
 import { SampleMarks } from "./sample_marks.ts";
@@ -45,6 +45,7 @@ export interface MonitorClaimingDeps {
   clock: Clock;
   signal: AbortSignal;
   lookAhead: LookAhead;
+  observe: MonitorOwnerDeps["observe"];
 }
 
 /** Makes the partition's state as of the committed checkpoint. */
@@ -56,6 +57,7 @@ export async function openMonitorPartition(
 ): Promise<OpenedPartition> {
   const committed = readCheckpoint(claim, config);
   const state = new MonitorPartition(config, deps.lookAhead);
+  if (committed !== null) state.counters = structuredClone(committed.counters);
   const silenceMaxMs = longestSilenceMs(config.rules, "marketSilent");
   const opened: OpenedPartition = {
     state,
@@ -64,13 +66,13 @@ export async function openMonitorPartition(
       notifications: new Map(),
       samples: new SampleMarks(silenceMaxMs),
     },
-    offsets: await positionsOf(claim, committed, config, deps),
+    offsets: await positionsOf(claim, committed, state, config, deps),
     fingerprints: { ...committed?.fingerprints },
     notificationsThrough: committed?.notificationsThrough ?? -1,
     restored: false,
+    isFirst: committed === null,
   };
   state.liveFromMs = committed?.liveFromMs ?? deps.clock.nowMs();
-  if (committed !== null) state.counters = structuredClone(committed.counters);
   const row = await shelf.row();
   const watched: Watched[] = [];
   if (isOfCheckpoint(row, committed)) {
@@ -114,6 +116,7 @@ function readCheckpoint(claim: Claim, config: MonitorOwnerConfig): MonitorCheckp
 async function positionsOf(
   claim: Claim,
   committed: MonitorCheckpoint | null,
+  state: MonitorPartition,
   { partition }: MonitorOwnerConfig,
   deps: MonitorClaimingDeps,
 ): Promise<Map<string, number>> {
@@ -129,7 +132,13 @@ async function positionsOf(
     // What is compacted may have lost the very record before the position.
     const fingerprint = topic === TOPICS.statistics ? null : committed.fingerprints[topic] ?? null;
     const place = { topic, partition, offset: position.offset, fingerprint };
-    offsets.set(topic, await checkPlace(place, WORDS, { ...deps, skipLost: true }));
+    // A price that was deleted by its age can alarm nobody any more.
+    const offset = await checkPlace(place, WORDS, { ...deps, skipLost: true });
+    offsets.set(topic, offset);
+    const count = offset - position.offset;
+    if (count === 0) continue;
+    if (topic === TOPICS.samples) state.passLost(count);
+    deps.observe(partition, state, { kind: "skipped", topic, count });
   }
   return offsets;
 }
@@ -184,7 +193,7 @@ async function restore(
   }
   if (offsets.has(TOPICS.polls)) {
     const through = offsets.get(TOPICS.polls)! - 1;
-    await read(TOPICS.polls, restoreFrom.polls, through, (record) => rebuilt.foldPoll(record));
+    await read(TOPICS.polls, restoreFrom.polls, through, (record) => rebuilt.restorePoll(record));
   }
   if (deps.signal.aborted) return;
   const watched = [...rebuilt.watched()];

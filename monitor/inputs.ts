@@ -16,8 +16,10 @@ import {
 
 /** One fetch, in bytes: some 5,000 samples. */
 const FETCH_BYTES = 1024 * 1024;
-/** What is held of a topic that is read ahead, in bytes of keys and values, or little more. */
-const AHEAD_BYTES_MAX = 8 * 1024 * 1024;
+/** What is held of a topic that is read ahead, in bytes: an hour's statistics of some 40,000 markets. */
+const AHEAD_BYTES_MAX = 24 * 1024 * 1024;
+/** Records that were given out are let go in so many. */
+const SPLICE_COUNT = 4_096;
 
 /** What inputs are read by. */
 export interface InputDeps {
@@ -71,7 +73,7 @@ class Input {
     }
     for (const record of batch.records) {
       this.waiting.push(record);
-      this.byteCount += (record.value?.length ?? 0) + 100;
+      this.byteCount += sizeOf(record);
     }
     this.fetchOffset = Math.max(this.fetchOffset, batch.nextOffset);
     this.endOffset = batch.endOffset;
@@ -82,9 +84,18 @@ class Input {
 
   take(): LogRecord {
     const record = this.waiting[this.takenCount++]!;
+    this.byteCount -= sizeOf(record);
+    if (this.takenCount === SPLICE_COUNT) {
+      this.waiting = this.waiting.slice(SPLICE_COUNT);
+      this.takenCount = 0;
+    }
     this.nextOffset = this.head === undefined ? this.fetchOffset : record.offset + 1;
     return record;
   }
+}
+
+function sizeOf({ value }: LogRecord): number {
+  return (value?.length ?? 0) + 100;
 }
 
 /** The topics' records, one after the other. */
@@ -105,6 +116,16 @@ export class Inputs {
     return Object.fromEntries(this.#inputs.map(({ topic, nextOffset }) => [topic, nextOffset]));
   }
 
+  /** When the log took the newest of the records that wait; `null`: none does. */
+  get newestMs(): number | null {
+    let newestMs: number | null = null;
+    for (const { head, waiting } of this.#inputs) {
+      if (head === undefined) continue;
+      newestMs = Math.max(newestMs ?? 0, waiting.at(-1)!.appendMs);
+    }
+    return newestMs;
+  }
+
   /** Per topic, how many offsets lie between what was given out and the end as it was seen last. */
   get lags(): Record<string, number> {
     return Object.fromEntries(
@@ -112,8 +133,11 @@ export class Inputs {
     );
   }
 
+  /** The topic of the record that {@link next} gave out last. */
+  topic = "";
+
   /** The next record in the log's order; `null`: more must be fetched first. */
-  next(): { topic: string; record: LogRecord } | null {
+  next(): LogRecord | null {
     let first: Input | null = null;
     for (const input of this.#inputs) {
       const { head } = input;
@@ -125,7 +149,8 @@ export class Inputs {
     for (const other of this.#inputs) {
       if (other.head === undefined && other.endSeenAt < first.broughtAt) return null;
     }
-    return { topic: first.topic, record: first.take() };
+    this.topic = first.topic;
+    return first.take();
   }
 
   /**

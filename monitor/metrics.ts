@@ -71,6 +71,14 @@ export function monitorMetrics(registry: Registry, logger: Logger): MonitorMetri
   return {
     observe(partition, state, event) {
       if (event.kind === "checkpointed") return checkpoints.observe(event.durationMs / 1000);
+      if (event.kind === "skipped") {
+        const { topic, count } = event;
+        logger.warn(
+          "Partition {partition}: {count} records of {topic} were deleted before they were read; going on without them",
+          { partition, topic, count },
+        );
+        return;
+      }
       const lags = event.kind === "read" ? event.lags : {};
       watched.set(`${partition}`, { state, lags });
       if (event.kind === "read") return;

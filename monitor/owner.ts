@@ -21,7 +21,7 @@ import type {
 import { StopPartitionError } from "../roles/partition_task.ts";
 import { type Fingerprint, fingerprintOf, outOfRange } from "../roles/position_check.ts";
 import { deleteAll, putAll } from "../roles/saved_state.ts";
-import { TOPICS } from "../topology.ts";
+import { TOPICS, windowKeyOf } from "../topology.ts";
 import {
   encodeMonitorCheckpoint,
   encodePlaces,
@@ -34,12 +34,12 @@ import {
 } from "./checkpoint.ts";
 import { openMonitorPartition, WORDS } from "./claiming.ts";
 import { Inputs } from "./inputs.ts";
-import type { MonitorPartition, WatchConfig } from "./partition.ts";
+import type { LookAhead, MonitorPartition, WatchConfig } from "./partition.ts";
 import { type Watched, watchedKeyOf } from "./watched.ts";
 
 /** How long a wait for records takes at most, in ms: silences are looked for this often. */
 const WAIT_MS = 1000;
-/** Found notifications that make a checkpoint due: what one transaction carries at most. */
+/** Found notifications that make a checkpoint due; a moment at which all markets fall silent brings more. */
 const FOUND_MAX = 5_000;
 /** How far behind the present the wall clock may say that nothing came, in ms: records under way are older than this. */
 const CLOCK_SLACK_MS = 2_000;
@@ -69,6 +69,7 @@ export interface MonitorOwnerDeps {
 export type MonitorEvent =
   | { kind: "claimed"; durationMs: number; restored: boolean }
   | { kind: "read"; lags: Readonly<Record<string, number>> }
+  | { kind: "skipped"; topic: string; count: number }
   | { kind: "checkpointed"; durationMs: number };
 
 /** What is known at a claim. */
@@ -79,8 +80,10 @@ export interface OpenedPartition {
   offsets: Map<string, number>;
   fingerprints: Record<string, Fingerprint>;
   notificationsThrough: number;
-  /** Whether this is a first start, or nothing of the disk could be used. */
+  /** Whether nothing of the disk could be used. */
   restored: boolean;
+  /** Whether nobody has watched this partition before. */
+  isFirst: boolean;
 }
 
 /** Owns the claimed partition until `signal` aborts; rejects on any doubt, for the caller to claim again. */
@@ -94,15 +97,16 @@ export async function ownMonitorPartition(
   const startedMs = deps.clock.nowMs();
   const shelf = await deps.states.claim(config.partition);
   let owner: Owner | null = null;
-  const lookAhead = (key: string) => owner?.recordAhead(key) ?? null;
-  const opened = await openMonitorPartition(claim, shelf, config, { ...deps, signal, lookAhead });
-  if (signal.aborted) return;
-  owner = new Owner(opened, shelf, claim, config, deps);
-  const { restored, state } = opened;
-  const durationMs = deps.clock.nowMs() - startedMs;
-  deps.observe(config.partition, state, { kind: "claimed", durationMs, restored });
-  progress();
+  const lookAhead: LookAhead = (market, startMs) => owner?.recordAhead(market, startMs) ?? null;
   try {
+    const opened = await openMonitorPartition(claim, shelf, config, { ...deps, signal, lookAhead });
+    if (signal.aborted) return;
+    owner = new Owner(opened, shelf, claim, config, deps);
+    const { restored, state } = opened;
+    const durationMs = deps.clock.nowMs() - startedMs;
+    deps.observe(config.partition, state, { kind: "claimed", durationMs, restored });
+    if (opened.isFirst) await owner.begin(signal);
+    progress();
     while (!signal.aborted) {
       await owner.step(signal);
       progress();
@@ -122,6 +126,9 @@ class Owner {
   #notificationsThrough: number;
   #checkpointedMs: number;
   #hasRead = false;
+  /** How far this process's clock is ahead of the log's at most, in ms: the least delay that a fresh record was seen with. */
+  #clockAheadMs = Infinity;
+  #wasCaughtUp = false;
   /** By key, the first record of `statistics` that waits. */
   #ahead: Map<string, LogRecord> | null = null;
 
@@ -152,13 +159,22 @@ class Owner {
   /** A price that was deleted by its age can alarm nobody any more: on without it, and say so. */
   #skip({ topic, startOffset, endOffset }: OffsetOutOfRangeError, offset: number): number {
     const next = outOfRange({ topic, startOffset, endOffset, offset }, WORDS, true);
-    this.#state.passLost(next - offset);
+    const { config, deps } = this;
+    if (topic === TOPICS.samples) this.#state.passLost(next - offset);
+    deps.observe(config.partition, this.#state, { kind: "skipped", topic, count: next - offset });
     return next;
   }
 
   /** The first record of `statistics` with this key that was fetched and not folded yet. */
-  recordAhead(key: string): LogRecord | null {
-    return this.#ahead?.get(key) ?? null;
+  recordAhead(market: string, startMs: number): LogRecord | null {
+    return this.#ahead?.get(windowKeyOf(market, startMs)) ?? null;
+  }
+
+  /** Notes when the deployment's monitor was first started, before anything is judged. */
+  async begin(signal: AbortSignal): Promise<void> {
+    // Where a topic begins is known once it was asked for what is not there any more.
+    await this.#inputs.fill(0, signal);
+    if (!signal.aborted) await this.#checkpoint();
   }
 
   /** One round: what is there is read in order, and published if it is worth telling, or time. */
@@ -167,10 +183,18 @@ class Owner {
     const beganMs = clock.nowMs();
     const isCaughtUp = await this.#inputs.fill(this.#waitMaxMs(beganMs), signal);
     if (signal.aborted) return;
+    const { newestMs } = this.#inputs;
+    if (this.#wasCaughtUp && newestMs !== null) {
+      this.#clockAheadMs = Math.min(this.#clockAheadMs, Math.max(0, clock.nowMs() - newestMs));
+    }
+    this.#wasCaughtUp = isCaughtUp;
     await this.#lookAhead(signal);
     this.#fold();
     this.#ahead = null;
-    if (isCaughtUp) this.#state.advance(beganMs - CLOCK_SLACK_MS);
+    if (isCaughtUp) {
+      const aheadMs = Number.isFinite(this.#clockAheadMs) ? this.#clockAheadMs : 0;
+      this.#state.advance(beganMs - CLOCK_SLACK_MS - aheadMs);
+    }
     this.deps.observe(this.config.partition, this.#state, {
       kind: "read",
       lags: this.#inputs.lags,
@@ -215,18 +239,19 @@ class Owner {
   }
 
   #fold(): void {
-    const last = new Map<string, LogRecord>();
-    while (this.#state.found.length < FOUND_MAX) {
-      const next = this.#inputs.next();
-      if (next === null) break;
-      const { topic, record } = next;
-      last.set(topic, record);
+    const last: Record<string, LogRecord> = {};
+    let count = 0;
+    for (; this.#state.found.length < FOUND_MAX; count++) {
+      const record = this.#inputs.next();
+      if (record === null) break;
+      const { topic } = this.#inputs;
+      last[topic] = record;
       if (topic === TOPICS.samples) this.#foldSample(record);
       else if (topic === TOPICS.statistics) this.#foldStatistics(record);
       else this.#state.foldPoll(record);
     }
-    for (const [topic, record] of last) this.#fingerprints[topic] = fingerprintOf(record);
-    if (last.size > 0) this.#hasRead = true;
+    for (const topic in last) this.#fingerprints[topic] = fingerprintOf(last[topic]!);
+    if (count > 0) this.#hasRead = true;
   }
 
   #foldSample(record: LogRecord): void {

@@ -5,26 +5,24 @@
  *
  * @module
  */
-import { decodePoll } from "../adapters/codecs/poll_codec.ts";
 import { decodeSample, isMalformed } from "../adapters/codecs/sample_codec.ts";
-import { NewerSchemaError } from "../adapters/codecs/schema_version.ts";
-import { decodeStatistics } from "../adapters/codecs/statistics_codec.ts";
 import { matchesFilters } from "../ports/market_filters.ts";
 import type { LogRecord } from "../ports/topic_log.ts";
-import { summarise } from "../stats/moments.ts";
 import type { Baseline, Notification } from "../stats/notification.ts";
 import { type Sample, sampleTimeMs } from "../stats/sample.ts";
 import { windowStartMs } from "../stats/window.ts";
-import { windowKeyOf } from "../topology.ts";
 import { isPriceRule, judge, type PriceRule, type Rule } from "./rules.ts";
+import { readStatistics, soundSource } from "./reading.ts";
 import { Silences } from "./silences.ts";
 import {
   type Alarm,
   alarmOf,
   baselineOf,
   beginWindow,
+  keepAlarm,
   newMarket,
   newSource,
+  noteAlarmed,
   notificationOf,
   takeBaseline,
   type Watched,
@@ -62,7 +60,7 @@ interface MarketEntry {
 }
 
 /** Looks up the first record of a window's statistics that is still to come; `null`: none is known. */
-export type LookAhead = (windowKey: string) => LogRecord | null;
+export type LookAhead = (market: string, startMs: number) => LogRecord | null;
 
 /** The state. */
 export class MonitorPartition {
@@ -130,7 +128,9 @@ export class MonitorPartition {
       }
       if (!isActive || watched.kind === "source") continue;
       for (const { startMs } of watched.hours) needed.statistics.add(startMs);
-      if (needsCalm && watched.calm !== null) needed.statistics.add(watched.calm.startMs);
+      if (!needsCalm) continue;
+      if (watched.calm !== null) needed.statistics.add(watched.calm.startMs);
+      for (const startMs of watched.alarmedStartsMs) needed.notifications.add(startMs);
     }
     return needed;
   }
@@ -146,10 +146,7 @@ export class MonitorPartition {
     const read = readStatistics(record);
     if (read === null) return;
     const market = this.marketOf(read);
-    const { startMs } = read.baseline;
-    if (startMs > (market.newestStartMs ?? -1)) {
-      beginWindow(market, startMs, this.config.windowSizeMs);
-    }
+    this.#beginWindow(market, read.baseline.startMs);
     market.heardMs = Math.max(market.heardMs ?? 0, read.closeMs);
   }
 
@@ -157,7 +154,18 @@ export class MonitorPartition {
   restoreSample(record: LogRecord): void {
     const sample = decodeSample(record.value);
     if (isMalformed(sample) || this.#isAhead(sample, record)) return;
-    this.marketOf(sample).heardMs = record.appendMs;
+    const market = this.marketOf(sample);
+    market.heardMs = record.appendMs;
+    this.#beginWindow(market, windowStartMs(sampleTimeMs(sample), this.config.windowSizeMs));
+  }
+
+  /** A record of `polls` that was read before: a sign of life, no more. */
+  restorePoll(record: LogRecord): void {
+    const name = soundSource(record);
+    if (name === null) return;
+    const source = this.#sources.getOrInsertComputed(name, () => newSource(name, 0));
+    source.heardMs = record.appendMs;
+    source.heardOffset = record.offset;
   }
 
   /** Takes the last record of an alarm that was published: of a market or source that only it tells of, too. */
@@ -176,6 +184,10 @@ export class MonitorPartition {
     );
     if (at === -1) watched.alarms.push(alarmOf(alarm));
     else watched.alarms[at] = alarmOf(alarm);
+    noteAlarmed(watched, alarm);
+    if (watched.kind === "market" && alarm.baseline !== null) {
+      this.#beginWindow(watched, alarm.windowStartMs);
+    }
   }
 
   /** After a checkpoint has published and saved it all. */
@@ -201,9 +213,9 @@ export class MonitorPartition {
   /** A record of `polls`: a sign of life of its source, if it brought something. */
   foldPoll(record: LogRecord): void {
     this.advance(record.appendMs);
-    const poll = readPoll(record);
-    if (poll === null || poll.outcome !== "ok") return;
-    const source = this.#sources.getOrInsertComputed(poll.source, () => newSource(poll.source, 0));
+    const name = soundSource(record);
+    if (name === null) return;
+    const source = this.#sources.getOrInsertComputed(name, () => newSource(name, 0));
     source.heardMs = record.appendMs;
     source.heardOffset = record.offset;
     this.#heard(source, record.appendMs);
@@ -226,9 +238,8 @@ export class MonitorPartition {
     this.#heard(market, record.appendMs);
     const { windowSizeMs } = this.config;
     const startMs = windowStartMs(timeMs, windowSizeMs);
-    if (market.newestStartMs === null || startMs > market.newestStartMs) {
-      beginWindow(market, startMs, windowSizeMs);
-    } else if (startMs < market.newestStartMs - windowSizeMs) return this.#pass("late");
+    this.#beginWindow(market, startMs);
+    if (startMs < market.newestStartMs! - windowSizeMs) return this.#pass("late");
     let unjudged: string | null = null;
     for (const rule of entry.priceRules) {
       unjudged = this.#judge(market, rule, sample.price, timeMs, startMs) ?? unjudged;
@@ -264,6 +275,11 @@ export class MonitorPartition {
         }
       }
     }
+  }
+
+  #beginWindow(market: WatchedMarket, startMs: number): void {
+    if (market.newestStartMs !== null && startMs <= market.newestStartMs) return;
+    beginWindow(market, startMs, this.config.windowSizeMs);
   }
 
   #isAhead(sample: Sample, { appendMs }: LogRecord): boolean {
@@ -302,7 +318,7 @@ export class MonitorPartition {
     const known = baselineOf(market, rule, startMs, windowSizeMs);
     if (known !== null) return known;
     // What was published first may be gone already, and the next of its window stand further on.
-    const record = this.lookAhead(windowKeyOf(market.subject, startMs - windowSizeMs));
+    const record = this.lookAhead(market.subject, startMs - windowSizeMs);
     const ahead = record === null ? null : readStatistics(record);
     if (ahead === null) return null;
     takeBaseline(market, ahead.baseline, windowSizeMs);
@@ -322,7 +338,7 @@ export class MonitorPartition {
       ...{ state: "firing", rule, kind, threshold, ...found },
       ...{ windowStartMs: windowStart, endedMs: null, past: since < this.liveFromMs },
     };
-    watched.alarms.push(alarm);
+    keepAlarm(watched, alarm, this.logMs, this.config.windowSizeMs);
     if (watched.kind === "market" && alarm.baseline !== null) this.#firing.add(watched);
     this.#tell(watched, alarm);
   }
@@ -343,7 +359,8 @@ export class MonitorPartition {
     this.dirty.add(watched);
     this.#silences.take(watched);
     for (const alarm of watched.alarms) {
-      if (alarm.state === "firing" && alarm.baseline === null) this.#resolve(watched, alarm, atMs);
+      if (alarm.state !== "firing" || alarm.baseline !== null) continue;
+      this.#resolve(watched, alarm, Math.max(atMs, alarm.startedMs));
     }
   }
 
@@ -375,9 +392,6 @@ export class MonitorPartition {
     const entry = { market, priceRules: this.#rulesOf(market) };
     const byInstrument = this.#entries.getOrInsertComputed(market.exchange, () => new Map());
     byInstrument.set(market.instrument, entry);
-    for (const other of this.forgotten) {
-      if (other.kind === "market" && other.subject === market.subject) this.forgotten.delete(other);
-    }
     return entry;
   }
 
@@ -400,28 +414,4 @@ export class MonitorPartition {
 
 function isFiringPrice({ state, baseline }: Alarm): boolean {
   return state === "firing" && baseline !== null;
-}
-
-/** What a record of `statistics` says of its market; `null` where it is none, or of history that was imported. */
-function readStatistics(record: LogRecord) {
-  const window = passingOver(() => decodeStatistics(record.value).window);
-  if (window === null || window.origin !== "live") return null;
-  const { exchange, instrument, base, quote, startMs, count, closeMs } = window;
-  const { mean, stddev } = summarise(window);
-  const baseline: Baseline = { startMs, count, mean, stddev };
-  return { exchange, instrument, base, quote, closeMs, baseline };
-}
-
-function readPoll(record: LogRecord) {
-  return passingOver(() => decodePoll(record.value));
-}
-
-/** `null` for a record that is none: whoever stores it sets it aside. */
-function passingOver<T>(read: () => T): T | null {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof NewerSchemaError || !(error instanceof TypeError)) throw error;
-    return null;
-  }
 }

@@ -35,6 +35,8 @@ export interface WatchedMarket {
   heardMs: number | null;
   /** The last record of each alarm that still matters: firing, or of the two newest windows. */
   alarms: Alarm[];
+  /** Starts of the windows in which a price alarmed, up to {@link CALM_AGE_MAX} windows back. */
+  alarmedStartsMs: number[];
 }
 
 /** A source. */
@@ -83,7 +85,7 @@ export function alarmOf(notification: Notification): Alarm {
 /** What {@link Watched} takes as JSON at most, in bytes, with so many rules. */
 export function watchedBytesMax(ruleCount: number): number {
   // Names of 100 characters of three bytes, five of them; of each rule three alarms.
-  return 2_500 + 1_200 * ruleCount;
+  return 3_000 + 1_200 * ruleCount;
 }
 
 /** A market that nothing is known of. */
@@ -96,8 +98,11 @@ export function newMarket(
   },
 ): WatchedMarket {
   const subject = `${exchange}:${instrument}`;
-  const known = { hours: [], calm: null, newestStartMs: null, heardMs: null, alarms: [] };
-  return { kind: "market", subject, exchange, instrument, base, quote, ...known };
+  return {
+    ...{ kind: "market", subject, exchange, instrument, base, quote },
+    ...{ hours: [], calm: null, newestStartMs: null, heardMs: null },
+    ...{ alarms: [], alarmedStartsMs: [] },
+  };
 }
 
 /** A source that nothing is known of but when it was heard of. */
@@ -124,6 +129,12 @@ export function takeBaseline(
 /** Tells that a window of the market has begun: what is before it is over. */
 export function beginWindow(market: WatchedMarket, startMs: number, windowSizeMs: number): void {
   market.newestStartMs = startMs;
+  const { alarmedStartsMs } = market;
+  while (
+    alarmedStartsMs.length > 0 && alarmedStartsMs[0]! < startMs - CALM_AGE_MAX * windowSizeMs
+  ) {
+    alarmedStartsMs.shift();
+  }
   for (const hour of market.hours) if (hour.startMs < startMs) takeCalm(market, hour);
   market.alarms = market.alarms.filter(({ state, windowStartMs }) =>
     state === "firing" || windowStartMs >= startMs - windowSizeMs
@@ -135,11 +146,33 @@ function takeCalm(market: WatchedMarket, hour: Baseline): void {
   if (!hasAlarmed(market, hour.startMs)) market.calm = hour;
 }
 
-function hasAlarmed({ alarms }: WatchedMarket, windowStartMs: number): boolean {
-  for (const alarm of alarms) {
-    if (alarm.windowStartMs === windowStartMs && alarm.baseline !== null) return true;
-  }
-  return false;
+function hasAlarmed({ alarmedStartsMs }: WatchedMarket, windowStartMs: number): boolean {
+  return alarmedStartsMs.includes(windowStartMs);
+}
+
+/** Keeps an alarm, and gives up those that are over and of windows long past: of what comes again and again only these matter. */
+export function keepAlarm(
+  watched: Watched,
+  alarm: Alarm,
+  nowMs: number,
+  windowSizeMs: number,
+): void {
+  const fromMs = nowMs - 2 * windowSizeMs;
+  watched.alarms = watched.alarms.filter(({ state, baseline, windowStartMs }) =>
+    // Prices go by their market's own time: see beginWindow().
+    state === "firing" || baseline !== null || windowStartMs >= fromMs
+  );
+  watched.alarms.push(alarm);
+  noteAlarmed(watched, alarm);
+}
+
+/** Notes in which window a price alarmed. */
+export function noteAlarmed(watched: Watched, { baseline, windowStartMs }: Alarm): void {
+  if (watched.kind === "source" || baseline === null) return;
+  const { alarmedStartsMs } = watched;
+  if (alarmedStartsMs.includes(windowStartMs)) return;
+  alarmedStartsMs.push(windowStartMs);
+  alarmedStartsMs.sort((a, b) => a - b);
 }
 
 /** What a price of the window that begins at `startMs` is held against; `null`: nothing is known. */

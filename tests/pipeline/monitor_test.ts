@@ -109,6 +109,28 @@ Deno.test("monitor: an hour that alarmed is left out of the baseline where the r
   }
 });
 
+Deno.test("monitor: which hours alarmed is known on an empty disk, too", async () => {
+  const lines = ["its disk", "an empty disk"].map(() =>
+    new Timeline({}, [{ ...LEAP, leavesOutAlarmed: true }])
+  );
+  try {
+    for (const [i, line] of lines.entries()) {
+      line.steady(BTC, "10:00", "11:10", 100).steady(BTC, "11:10", "14:10", 1000)
+        .at("14:10:30").monitorStops()
+        .monitorStarts({ on: i === 0 ? "its disk" : "an empty disk" })
+        .steady(BTC, "14:11", "15:05", 1000);
+      await line.told();
+    }
+    const [kept, lost] = lines.map((line) =>
+      line.records(TOPICS.notifications).map(({ value }) => decodeNotification(value))
+    );
+    deepStrictEqual(lost, kept);
+    deepStrictEqual(kept!.at(-1)!.windowStartMs, timeMsOf("15:00"));
+  } finally {
+    await Promise.all(lines.map((line) => line.end()));
+  }
+});
+
 Deno.test("monitor: a market gone silent, and when it is heard again", async () => {
   const gone: Rule = {
     ...{ name: "gone", kind: "marketSilent", threshold: 300_000, filters: {}, sources: null },

@@ -254,7 +254,7 @@ class MonitorSimulation {
   /** All faults end, and time passes until all is found. */
   async #heal(): Promise<void> {
     for (const member of this.#members) Object.assign(member, { state: "running", fault: "none" });
-    for (let round = 0; round < 8; round++) {
+    for (let round = 0; round < 40; round++) {
       for (let partition = 0; partition < PARTITION_COUNT; partition++) {
         const owner = this.#assigned[partition]!;
         for (const member of this.#members) {
