@@ -89,7 +89,7 @@ dockerTest(
       deepStrictEqual(await inspect(started), { exitCode: 0, isRunning: false });
       let text = "";
       for await (const chunk of logs) text += chunk;
-      match(text, /"Stopping: sampler, aggregator, writer, api"/);
+      match(text, /"Stopping: sampler, aggregator, writer, api, monitor, notifier"/);
       // A busy machine may be late for a tick of a second.
       const problems = text.split("\n")
         .filter((line) => /"level":"(WARN|ERROR|FATAL)/.test(line) && !/ticks missed/.test(line));
