@@ -9,7 +9,7 @@ import { createSources } from "../adapters/sources/sources.ts";
 import { systemClock as clock, systemRandom as random } from "../adapters/system_clock.ts";
 import { createAggregator } from "../aggregator/aggregator.ts";
 import { createApiRole } from "../api/role.ts";
-import type { Config } from "../config.ts";
+import type { Config, RoleName } from "../config.ts";
 import { inWords } from "../errors.ts";
 import { createNotifier } from "../notifier/notifier.ts";
 import type { Engine } from "./engine.ts";
@@ -18,7 +18,7 @@ import type { Role } from "../ports/role.ts";
 import { StoreUnavailableError } from "../ports/statistics_store.ts";
 import type { ProcessServer } from "./server.ts";
 import { isReplayable, playHistory } from "../sampler/history.ts";
-import { createSampler, type Sampler } from "../sampler/sampler.ts";
+import { createSampler } from "../sampler/sampler.ts";
 import { mergingDays } from "../writer/day_merging.ts";
 import { createWriter } from "../writer/writer.ts";
 import { VERSION } from "../version.ts";
@@ -46,28 +46,28 @@ export async function createRoles(
   engine: Engine,
   server: ProcessServer,
 ): Promise<Roles> {
+  const sampling = config.roles.includes("sampler")
+    ? await createSampling(config, engine, server)
+    : null;
+  const makers = makersOf(config, engine, server);
+  const others = Object.keys(makers) as (keyof typeof makers)[];
+  const roles = [
+    ...(sampling === null ? [] : [sampling.role]),
+    ...others.filter((name) => config.roles.includes(name)).map((name) => makers[name]()),
+  ];
+  const onLog = () => Promise.resolve(engine.logProblem === null ? [] : [engine.logProblem]);
+  server.watch(roles, {
+    ...{ sampler: onLog, aggregator: onLog, writer: onLog, monitor: onLog, notifier: onLog },
+    api: storeProblems(engine),
+  });
+  return { roles, tick: async (tickMs) => await sampling?.tick(tickMs) };
+}
+
+/** How to make every role but the sampler. */
+function makersOf(config: Config, engine: Engine, server: ProcessServer) {
   const { registry } = server;
   const shared = { clock, random, registry };
-  const schedule = config.intervalMs === null
-    ? { cron: config.schedule }
-    : { intervalMs: config.intervalMs };
-  const sources = config.roles.includes("sampler") ? createSources(config) : [];
-  // A first start that was cut short plays the past again: ticks that were counted are known.
-  const isFresh = config.dev && config.roles.includes("sampler") &&
-    (await engine.isEmpty() || await engine.state.read(PAST_STATE) === "playing");
-
-  let sampler: Sampler | null = null;
-  let isPastPlayed = false;
-  const roles: Role[] = [];
-  const makers = {
-    sampler(): Role {
-      const { log, state } = engine;
-      // The embedded log is one process's: there is nobody to share with.
-      const sharing = config.kafka === null ? {} : { join: log.join.bind(log) };
-      const deps = { ...shared, log, sources, state, ...sharing };
-      const made = sampler = createSampler(deps, { ...config, schedule });
-      return { ...made, run: (signal) => playPast(signal).then(() => made.run(signal)) };
-    },
+  return {
     aggregator: () => {
       const { log, windows } = engine;
       return createAggregator({ ...shared, log, windows }, config);
@@ -98,41 +98,53 @@ export async function createRoles(
       const channels = createChannels(policies);
       return createNotifier({ ...shared, log: engine.log, channels }, { partitionCount, policies });
     },
-  };
-  for (const name of Object.keys(makers) as (keyof typeof makers)[]) {
-    if (config.roles.includes(name)) roles.push(makers[name]());
-  }
-  const onLog = () => Promise.resolve(engine.logProblem === null ? [] : [engine.logProblem]);
-  const api = storeProblems(engine);
-  server.watch(roles, {
-    ...{ sampler: onLog, aggregator: onLog, writer: onLog, monitor: onLog, notifier: onLog },
-    api,
-  });
+  } satisfies Record<Exclude<RoleName, "sampler">, () => Role>;
+}
 
-  /** Before the first live tick: what comes after it in time must come after it in the log. */
+/** The sampler, and before its first tick the past of a fresh `deno task dev`. */
+async function createSampling(config: Config, engine: Engine, { registry }: ProcessServer) {
+  const { log, state } = engine;
+  const schedule = config.intervalMs === null
+    ? { cron: config.schedule }
+    : { intervalMs: config.intervalMs };
+  const sources = createSources(config);
+  const past = sources.find(isReplayable);
+  // A first start that was cut short plays the past again: ticks that were counted are known.
+  const isFresh = config.dev && past !== undefined &&
+    (await engine.isEmpty() || await state.read(PAST_STATE) === "playing");
+  let isPastPlayed = !isFresh;
+  // The embedded log is one process's: there is nobody to share with.
+  const sharing = config.kafka === null ? {} : { join: log.join.bind(log) };
+  const deps = { clock, random, registry, log, sources, state, ...sharing };
+  const sampler = createSampler(deps, { ...config, schedule });
+
+  /** What comes after it in time must come after it in the log. */
   async function playPast(signal: AbortSignal): Promise<void> {
-    const past = sources.find(isReplayable);
-    if (isFresh && past !== undefined) {
-      const nowMs = clock.nowMs();
-      const range = { fromMs: nowMs - PAST_MS, toMs: nowMs + 1 };
-      const { log, state } = engine;
-      await state.write(PAST_STATE, "playing");
-      const played = await playHistory(log, past, { ...config, schedule, ...range }, signal);
-      if (signal.aborted) return;
-      await state.write(PAST_STATE, "played");
-      const durationMs = clock.nowMs() - nowMs;
-      getLogger(["data-tracker"]).info(
-        "Played the last 24 simulated hours: {sampleCount} samples of {tickCount} ticks ({durationMs} ms)",
-        { ...played, durationMs },
-      );
-    }
+    const nowMs = clock.nowMs();
+    const range = { fromMs: nowMs - PAST_MS, toMs: nowMs + 1 };
+    await state.write(PAST_STATE, "playing");
+    const played = await playHistory(log, past!, { ...config, schedule, ...range }, signal);
+    if (signal.aborted) return;
+    await state.write(PAST_STATE, "played");
+    const durationMs = clock.nowMs() - nowMs;
+    getLogger(["data-tracker"]).info(
+      "Played the last 24 simulated hours: {sampleCount} samples of {tickCount} ticks ({durationMs} ms)",
+      { ...played, durationMs },
+    );
     isPastPlayed = true;
   }
 
+  const role: Role = {
+    ...sampler,
+    async run(signal) {
+      if (isFresh) await playPast(signal);
+      await sampler.run(signal);
+    },
+  };
   return {
-    roles,
-    tick: async (tickMs) => {
-      if (isPastPlayed) await sampler?.tick(tickMs);
+    role,
+    tick: async (tickMs: number) => {
+      if (isPastPlayed) await sampler.tick(tickMs);
     },
   };
 }
