@@ -11,7 +11,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { PartitionState } from "../ports/partition_state.ts";
 import type { Claim, LogRecord, TopicLog } from "../ports/topic_log.ts";
 import { StopPartitionError } from "../roles/partition_task.ts";
-import { checkPlace } from "../roles/position_check.ts";
+import { checkPlace, type Fingerprint } from "../roles/position_check.ts";
 import { deleteAll, isOfCheckpoint, putAll } from "../roles/saved_state.ts";
 import { topicTail } from "../roles/topic_tail.ts";
 import type { Notification } from "../stats/notification.ts";
@@ -21,14 +21,47 @@ import {
   decodePlaces,
   encodePlaces,
   type MonitorCheckpoint,
+  type MonitorPlaces,
   startMsOf,
   takePlace,
 } from "./checkpoint.ts";
-import type { MonitorOwnerConfig, MonitorOwnerDeps, OpenedPartition } from "./owner.ts";
-import { type LookAhead, MonitorPartition } from "./partition.ts";
+import { type LookAhead, MonitorPartition, type WatchConfig } from "./partition.ts";
 import { longestSilenceMs } from "./rules.ts";
 import { SampleMarks } from "./sample_marks.ts";
 import { type Watched, watchedKeyOf } from "./watched.ts";
+
+/** How an owner works. */
+export interface MonitorOwnerConfig extends WatchConfig {
+  partition: number;
+  partitionCount: number;
+  flushIntervalMs: number;
+  /** How far ahead of the samples statistics are read where many wait, in ms of the log's time: so long a window may be published again. */
+  aheadMs: number;
+}
+
+/** What happened, for metrics and logs. */
+export type MonitorEvent =
+  | { kind: "claimed"; durationMs: number; restored: boolean }
+  | { kind: "read"; lags: Readonly<Record<string, number>> }
+  | { kind: "skipped"; topic: string; count: number }
+  | { kind: "checkpointed"; durationMs: number };
+
+/** Is told what happened: after every round, checkpoint and claim. */
+export type Observe = (partition: number, state: MonitorPartition, event: MonitorEvent) => void;
+
+/** What is known at a claim. */
+export interface OpenedPartition {
+  state: MonitorPartition;
+  places: MonitorPlaces;
+  /** Per topic, where to go on. */
+  offsets: Map<string, number>;
+  fingerprints: Record<string, Fingerprint>;
+  notificationsThrough: number;
+  /** Whether nothing of the disk could be used. */
+  restored: boolean;
+  /** Whether nobody has watched this partition before. */
+  isFirst: boolean;
+}
 
 /** What an operator is told of a log that is another than the one read. */
 export const WORDS = {
@@ -45,7 +78,7 @@ export interface MonitorClaimingDeps {
   clock: Clock;
   signal: AbortSignal;
   lookAhead: LookAhead;
-  observe: MonitorOwnerDeps["observe"];
+  observe: Observe;
 }
 
 /** Makes the partition's state as of the committed checkpoint. */

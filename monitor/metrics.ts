@@ -5,12 +5,12 @@
  */
 import type { Logger } from "@logtape/logtape";
 import { Gauge, Histogram, type Registry } from "prom-client";
-import type { MonitorOwnerDeps } from "./owner.ts";
+import type { Observe } from "./claiming.ts";
 import type { MonitorPartition } from "./partition.ts";
 
 /** What keeps the metrics. */
 export interface MonitorMetrics {
-  observe: MonitorOwnerDeps["observe"];
+  observe: Observe;
   /** Forgets a partition that another process watches now: its figures here would stand still. */
   forget(partition: number): void;
 }

@@ -7,35 +7,25 @@
  *
  * @module
  */
-import { encodeNotification } from "../adapters/codecs/notification_codec.ts";
 import { NewerSchemaError } from "../adapters/codecs/schema_version.ts";
 import type { Clock, Random } from "../ports/clock.ts";
 import type { PartitionState, PartitionStateStore } from "../ports/partition_state.ts";
-import type {
-  Claim,
-  LogRecord,
-  NewRecord,
-  OffsetOutOfRangeError,
-  TopicLog,
-} from "../ports/topic_log.ts";
+import type { Claim, LogRecord, OffsetOutOfRangeError, TopicLog } from "../ports/topic_log.ts";
 import { StopPartitionError } from "../roles/partition_task.ts";
-import { type Fingerprint, fingerprintOf, outOfRange } from "../roles/position_check.ts";
-import { deleteAll, putAll } from "../roles/saved_state.ts";
+import { fingerprintOf, outOfRange } from "../roles/position_check.ts";
 import { TOPICS, windowKeyOf } from "../topology.ts";
+import { startMsOf, takePlace } from "./checkpoint.ts";
 import {
-  encodeMonitorCheckpoint,
-  encodePlaces,
-  keepPlaces,
-  leastPlace,
-  type MonitorCheckpoint,
-  type MonitorPlaces,
-  startMsOf,
-  takePlace,
-} from "./checkpoint.ts";
-import { openMonitorPartition, WORDS } from "./claiming.ts";
+  type MonitorOwnerConfig,
+  type Observe,
+  type OpenedPartition,
+  openMonitorPartition,
+  WORDS,
+} from "./claiming.ts";
 import { Inputs } from "./inputs.ts";
-import type { LookAhead, MonitorPartition, WatchConfig } from "./partition.ts";
-import { type Watched, watchedKeyOf } from "./watched.ts";
+import type { LookAhead } from "./partition.ts";
+import type { Watched } from "./watched.ts";
+import { writeMonitorCheckpoint } from "./writing.ts";
 
 /** How long a wait for records takes at most, in ms: silences are looked for this often. */
 const WAIT_MS = 1000;
@@ -46,44 +36,13 @@ const CLOCK_SLACK_MS = 2_000;
 /** Offsets missing between two records of a topic that was not compacted there: a transaction's mark has one. */
 const GAP_OF_TRANSACTIONS = 1;
 
-/** How an owner works. */
-export interface MonitorOwnerConfig extends WatchConfig {
-  partition: number;
-  partitionCount: number;
-  flushIntervalMs: number;
-  /** How far ahead of the samples statistics are read where many wait, in ms of the log's time: so long a window may be published again. */
-  aheadMs: number;
-}
-
 /** What an owner works with. */
 export interface MonitorOwnerDeps {
   log: Pick<TopicLog, "fetch">;
   states: PartitionStateStore<Watched, string>;
   clock: Clock;
   random: Random;
-  /** Told after every round and checkpoint. */
-  observe(partition: number, state: MonitorPartition, event: MonitorEvent): void;
-}
-
-/** What happened, for metrics and logs. */
-export type MonitorEvent =
-  | { kind: "claimed"; durationMs: number; restored: boolean }
-  | { kind: "read"; lags: Readonly<Record<string, number>> }
-  | { kind: "skipped"; topic: string; count: number }
-  | { kind: "checkpointed"; durationMs: number };
-
-/** What is known at a claim. */
-export interface OpenedPartition {
-  state: MonitorPartition;
-  places: MonitorPlaces;
-  /** Per topic, where to go on. */
-  offsets: Map<string, number>;
-  fingerprints: Record<string, Fingerprint>;
-  notificationsThrough: number;
-  /** Whether nothing of the disk could be used. */
-  restored: boolean;
-  /** Whether nobody has watched this partition before. */
-  isFirst: boolean;
+  observe: Observe;
 }
 
 /** Owns the claimed partition until `signal` aborts; rejects on any doubt, for the caller to claim again. */
@@ -119,11 +78,7 @@ export async function ownMonitorPartition(
 }
 
 class Owner {
-  readonly #state: MonitorPartition;
-  readonly #places: MonitorPlaces;
-  readonly #fingerprints: Record<string, Fingerprint>;
   readonly #inputs: Inputs;
-  #notificationsThrough: number;
   #checkpointedMs: number;
   #hasRead = false;
   /** How far this process's clock is ahead of the log's at most, in ms: the least delay that a fresh record was seen with. */
@@ -133,17 +88,14 @@ class Owner {
   #ahead: Map<string, LogRecord> | null = null;
 
   constructor(
-    { state, places, offsets, fingerprints, notificationsThrough }: OpenedPartition,
+    private readonly opened: OpenedPartition,
     private readonly shelf: PartitionState<Watched, string>,
     private readonly claim: Claim,
     private readonly config: MonitorOwnerConfig,
     private readonly deps: MonitorOwnerDeps,
   ) {
-    this.#state = state;
-    this.#places = places;
-    this.#fingerprints = fingerprints;
-    this.#notificationsThrough = notificationsThrough;
     this.#checkpointedMs = deps.clock.nowMs();
+    const { offsets } = opened;
     const isNew = new Set(
       [...offsets].filter(([, offset]) => offset === 0).map(([topic]) => topic),
     );
@@ -160,8 +112,12 @@ class Owner {
   #skip({ topic, startOffset, endOffset }: OffsetOutOfRangeError, offset: number): number {
     const next = outOfRange({ topic, startOffset, endOffset, offset }, WORDS, true);
     const { config, deps } = this;
-    if (topic === TOPICS.samples) this.#state.passLost(next - offset);
-    deps.observe(config.partition, this.#state, { kind: "skipped", topic, count: next - offset });
+    if (topic === TOPICS.samples) this.opened.state.passLost(next - offset);
+    deps.observe(config.partition, this.opened.state, {
+      kind: "skipped",
+      topic,
+      count: next - offset,
+    });
     return next;
   }
 
@@ -193,19 +149,19 @@ class Owner {
     this.#ahead = null;
     if (isCaughtUp) {
       const aheadMs = Number.isFinite(this.#clockAheadMs) ? this.#clockAheadMs : 0;
-      this.#state.advance(beganMs - CLOCK_SLACK_MS - aheadMs);
+      this.opened.state.advance(beganMs - CLOCK_SLACK_MS - aheadMs);
     }
-    this.deps.observe(this.config.partition, this.#state, {
+    this.deps.observe(this.config.partition, this.opened.state, {
       kind: "read",
       lags: this.#inputs.lags,
     });
     const isDue = clock.nowMs() - this.#checkpointedMs >= this.config.flushIntervalMs;
-    if (this.#state.found.length > 0 || (isDue && this.#hasRead)) await this.#checkpoint();
+    if (this.opened.state.found.length > 0 || (isDue && this.#hasRead)) await this.#checkpoint();
   }
 
   /** The last checkpoint before the partition is left. */
   async finish(): Promise<void> {
-    if (this.#hasRead || this.#state.found.length > 0) await this.#checkpoint();
+    if (this.#hasRead || this.opened.state.found.length > 0) await this.#checkpoint();
   }
 
   #waitMaxMs(nowMs: number): number {
@@ -241,100 +197,38 @@ class Owner {
   #fold(): void {
     const last: Record<string, LogRecord> = {};
     let count = 0;
-    for (; this.#state.found.length < FOUND_MAX; count++) {
+    for (; this.opened.state.found.length < FOUND_MAX; count++) {
       const record = this.#inputs.next();
       if (record === null) break;
       const { topic } = this.#inputs;
       last[topic] = record;
       if (topic === TOPICS.samples) this.#foldSample(record);
       else if (topic === TOPICS.statistics) this.#foldStatistics(record);
-      else this.#state.foldPoll(record);
+      else this.opened.state.foldPoll(record);
     }
-    for (const topic in last) this.#fingerprints[topic] = fingerprintOf(last[topic]!);
+    for (const topic in last) this.opened.fingerprints[topic] = fingerprintOf(last[topic]!);
     if (count > 0) this.#hasRead = true;
   }
 
   #foldSample(record: LogRecord): void {
-    this.#state.foldSample(record);
-    this.#places.samples.note(record.offset, record.appendMs);
+    this.opened.state.foldSample(record);
+    this.opened.places.samples.note(record.offset, record.appendMs);
   }
 
   #foldStatistics(record: LogRecord): void {
-    this.#state.foldStatistics(record);
-    takePlace(this.#places.statistics, startMsOf(record), record.offset);
+    this.opened.state.foldStatistics(record);
+    takePlace(this.opened.places.statistics, startMsOf(record), record.offset);
   }
 
   async #checkpoint(): Promise<void> {
     const { clock, random, observe } = this.deps;
+    const { opened, config, shelf, claim } = this;
     const startedMs = clock.nowMs();
-    const state = this.#state;
-    const checkpointId = random.id();
-    this.#takePlaces();
-    const row = { checkpointId, state: encodePlaces(this.#places) };
-    const torn = { ...row, torn: true };
-    if (state.forgotten.size > 0) {
-      await this.shelf.write({ row: torn });
-      await deleteAll(this.shelf, [...state.forgotten].map(watchedKeyOf));
-    }
-    await putAll(this.shelf, [...state.dirty], torn, { ...row, torn: false });
-    let through = this.#notificationsThrough;
-    await this.claim.commit({
-      records: this.#records(),
-      offsets: this.#inputs.offsets,
-      metadata: (lastOffsets) => {
-        through = lastOffsets[TOPICS.notifications] ?? through;
-        return encodeMonitorCheckpoint(this.#checkpointOf(checkpointId, through));
-      },
-    });
-    this.#notificationsThrough = through;
-    state.markClean();
+    const deps = { shelf, claim, config };
+    await writeMonitorCheckpoint(opened, this.#inputs.offsets, random.id(), deps);
     this.#hasRead = false;
     this.#checkpointedMs = clock.nowMs();
     const durationMs = this.#checkpointedMs - startedMs;
-    observe(this.config.partition, state, { kind: "checkpointed", durationMs });
-  }
-
-  *#records(): Iterable<NewRecord> {
-    for (const notification of this.#state.found) {
-      yield {
-        topic: TOPICS.notifications,
-        partition: this.config.partition,
-        key: notification.subject,
-        value: encodeNotification(notification),
-      };
-    }
-  }
-
-  /** What is about to be published gets its place before it is; what no take-over needs any more is given up. */
-  #takePlaces(): void {
-    const { statistics, notifications } = this.#places;
-    for (const { windowStartMs } of this.#state.found) {
-      takePlace(notifications, windowStartMs, this.#notificationsThrough + 1);
-    }
-    const needed = this.#state.neededWindows();
-    keepPlaces(statistics, needed.statistics);
-    keepPlaces(notifications, needed.notifications);
-  }
-
-  #checkpointOf(checkpointId: string, notificationsThrough: number): MonitorCheckpoint {
-    const { config } = this;
-    const { logMs, liveFromMs, counters } = this.#state;
-    const { offsets } = this.#inputs;
-    return {
-      checkpointId,
-      logMs,
-      liveFromMs,
-      counters,
-      partitionCount: config.partitionCount,
-      windowSizeMs: config.windowSizeMs,
-      fingerprints: this.#fingerprints,
-      restoreFrom: {
-        statistics: leastPlace(this.#places.statistics.values(), offsets[TOPICS.statistics]!),
-        notifications: leastPlace(this.#places.notifications.values(), notificationsThrough + 1),
-        samples: this.#places.samples.from(offsets[TOPICS.samples]!),
-        polls: leastPlace(this.#state.sourceOffsets(), offsets[TOPICS.polls] ?? 0),
-      },
-      notificationsThrough,
-    };
+    observe(config.partition, opened.state, { kind: "checkpointed", durationMs });
   }
 }
