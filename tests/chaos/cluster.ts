@@ -164,18 +164,11 @@ export class Cluster implements AsyncDisposable {
     member.wanted = false;
     const { process } = member;
     if (process === null) return;
-    process.kill(signal);
-    if (signal === "SIGKILL") return void await member.ended;
+    if (!signalled(process, signal) || signal === "SIGKILL") return void await member.ended;
     const kill = new AbortController();
     const killed = clock.sleep(STOP_MAX_MS, kill.signal).then(() => {
       if (kill.signal.aborted) return;
-      try {
-        process.kill("SIGKILL");
-      } catch (error) {
-        // It has ended already, and it is this process that was too busy to hear of it.
-        if (error instanceof TypeError) return;
-        throw error;
-      }
+      if (!signalled(process, "SIGKILL")) return;
       this.problems.push(`${name} did not stop within ${STOP_MAX_MS} ms`);
     });
     const { code } = await process.status;
@@ -191,11 +184,11 @@ export class Cluster implements AsyncDisposable {
     const member = this.#members.get(name)!;
     const { process } = member;
     if (process === null) return;
-    process.kill("SIGSTOP");
+    if (!signalled(process, "SIGSTOP")) return;
     await this.#copyDisk(name);
     await clock.sleep(forMs);
     // An orchestrator may have been quicker.
-    if (member.process === process) process.kill("SIGCONT");
+    if (member.process === process) signalled(process, "SIGCONT");
   }
 
   async #changeDisk(member: string, disk: Disk): Promise<void> {
@@ -269,4 +262,15 @@ function roleOf(member: string): string {
 
 function ignoreMissing(error: unknown): void {
   if (!(error instanceof Deno.errors.NotFound)) throw error;
+}
+
+/** Sends a signal; `false`: the process has ended already, and this one was too busy to hear of it. */
+function signalled(process: Deno.ChildProcess, signal: Deno.Signal): boolean {
+  try {
+    process.kill(signal);
+    return true;
+  } catch (error) {
+    if (error instanceof TypeError) return false;
+    throw error;
+  }
 }
