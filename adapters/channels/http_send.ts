@@ -7,13 +7,11 @@
  * @module
  */
 import { redact } from "../../logging.ts";
-import type { Delivery } from "../../ports/channel.ts";
+import { type Delivery, SEND_TIMEOUT_MS } from "../../ports/channel.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { VERSION } from "../../version.ts";
 import { retryAtOf } from "../retry_after.ts";
 
-/** For one send of a channel, in ms: an answer that takes longer is not coming. */
-export const SEND_TIMEOUT_MS = 30_000;
 /** Of an answer that is read, in bytes: errors say what they have to say within it. */
 const BODY_BYTES_MAX = 16 * 1024;
 /** Characters of an answer shown in a reason. */
@@ -22,6 +20,9 @@ const EXCERPT_LENGTH = 200;
 const REDIRECT_COUNT_MAX = 3;
 /** A receiver that wants more is not waited for longer than this, in ms. */
 const RETRY_AFTER_MAX_MS = 24 * 3_600_000;
+
+/** How fetch begins to say that nothing was sent: the name was not found, nobody listens, TLS failed. */
+const UNCONNECTED = "client error (Connect)";
 
 /** A POST. */
 export interface HttpRequest {
@@ -33,9 +34,9 @@ export interface HttpRequest {
 }
 
 /** How it ended. */
-export type HttpOutcome =
-  | { ok: true; text: string }
-  | { ok: false; retryable: boolean; reason: string; retryAfterMs?: number };
+export type HttpOutcome = { ok: true; text: string } | HttpFailure;
+
+type HttpFailure = { ok: false } & Omit<Extract<Delivery, { outcome: "failed" }>, "outcome">;
 
 /** Sends a request; never rejects. `signal` ends it early: it has the time limit too. */
 export async function sendHttp(
@@ -71,7 +72,7 @@ async function send(
   signal: AbortSignal,
 ): Promise<HttpOutcome> {
   const name = `${url.origin}${url.pathname}`;
-  const failed = (retryable: boolean, what: string): HttpOutcome => ({
+  const failed = (retryable: boolean, what: string): HttpFailure => ({
     ...{ ok: false, retryable, reason: `${name}: ${what}` },
   });
   const sent = { "user-agent": `data-tracker/${VERSION}`, ...headers };
@@ -88,11 +89,16 @@ async function send(
         ...{ method: "POST", headers: sent, body, redirect: "manual", signal },
       });
     } catch (error) {
-      if (signal.aborted) return failed(true, abortReason(signal));
-      // A permission that is missing now is missing on every try, as is a port that fetch refuses.
+      const unknown = (what: string): HttpFailure => ({ ...failed(true, what), isUnknown: true });
+      // It may have connected, and said all there was to say.
+      if (signal.aborted) return unknown(abortReason(signal));
       const why = rootOf(error);
-      const retryable = !(error instanceof Deno.errors.NotCapable) && !why.endsWith(" are blocked");
-      return failed(retryable, `cannot be reached: ${why}`);
+      // A permission that is missing now is missing on every try, as is a port that fetch refuses.
+      const isRefused = error instanceof Deno.errors.NotCapable || why.endsWith(" are blocked");
+      const isUnconnected = isRefused || why.startsWith(UNCONNECTED);
+      return isUnconnected
+        ? failed(!isRefused, `cannot be reached: ${why}`)
+        : unknown(`the connection was lost: ${why}`);
     }
     const location = response.headers.get("location");
     // Any other redirect makes a GET of what was a POST.
@@ -157,5 +163,5 @@ function errorTextOf(text: string): string | null {
 function rootOf(error: unknown): string {
   let root = error as Error;
   while (root.cause instanceof Error) root = root.cause;
-  return root.message.replace(/^error sending request for url \(.*?\): /, "");
+  return root.message.replace(/^error sending request (for url|from) .*?\): /, "");
 }

@@ -13,7 +13,7 @@ const DIGEST_COUNT_MAX = 1000;
 /** How an attempt with one receiver ended. */
 export type Attempt =
   | { outcome: "sent" }
-  | { outcome: "failed"; retryable: boolean; reason: string; retryAfterMs?: number };
+  | Extract<Delivery, { outcome: "failed" }>;
 
 /** One channel's memory. */
 export class Receivers {
@@ -56,6 +56,7 @@ export class Receivers {
     const waitsMs = isToCome.flatMap(({ retryAfterMs }) => retryAfterMs ?? []);
     return {
       ...{ outcome: "failed", retryable: isToCome.length > 0 },
+      ...(isToCome.some(({ isUnknown }) => isUnknown) && { isUnknown: true as const }),
       reason: `not to ${notTo}${had.length > 0 ? `; sent to ${had.join(", ")}` : ""}`,
       ...(waitsMs.length > 0 && { retryAfterMs: Math.max(...waitsMs) }),
     };

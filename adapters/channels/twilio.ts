@@ -10,9 +10,9 @@ import { Buffer } from "node:buffer";
 import type { ChannelConfig, TwilioConfig } from "../../config/channels.ts";
 import { channelSecrets } from "../../config/channel_secrets.ts";
 import { renderDigest } from "../../notifier/templates.ts";
-import type { Channel, Delivery, Digest } from "../../ports/channel.ts";
+import { type Channel, type Delivery, type Digest, SEND_TIMEOUT_MS } from "../../ports/channel.ts";
 import type { Clock } from "../../ports/clock.ts";
-import { type HttpOutcome, SEND_TIMEOUT_MS, sendHttp, sendSignal } from "./http_send.ts";
+import { type HttpOutcome, sendHttp, sendSignal } from "./http_send.ts";
 import { type Attempt, Receivers } from "./receivers.ts";
 
 /** Tries of one send; what then fails is the notifier's to repeat. */

@@ -2,7 +2,7 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
 import { decodeGroup, GROUP_PREFIX } from "../../notifier/state_codec.ts";
 import { Bell } from "../../notifier/bell.ts";
 import { partitionOf } from "../../topology.ts";
-import { AWAY, NotifierTimeline, OPS, timeMsOf } from "./notifier_timeline.ts";
+import { AWAY, LATE, NotifierTimeline, OPS, timeMsOf } from "./notifier_timeline.ts";
 import { crossing, over } from "../notification_sample.ts";
 
 const BTC = "kraken:btcusd";
@@ -347,6 +347,24 @@ Deno.test("notifier: a slow channel keeps nobody waiting, and one that hangs is 
   ok(asked.length > 1);
   strictEqual(new Set(asked.map(({ digest }) => digest.id)).size, 1);
   await line.end();
+});
+
+Deno.test("notifier: of a digest whose answer came too late, the very same is sent again, whatever came in between", async () => {
+  const line = new NotifierTimeline()
+    .answers("ops", LATE)
+    .at("10:05").fires(BTC)
+    .at("10:05:30").expectDigest("ops", { firing: [BTC] })
+    .fires(ETH)
+    // Also where the next attempt fails for sure: of the first nobody knows still.
+    .answers("ops", AWAY)
+    .at("10:05:30.750").expectDigest("ops", { firing: [BTC] })
+    .answers("ops")
+    .at("10:05:32.250").expectDigest("ops", { firing: [BTC] })
+    .at("10:10:32.250").expectDigest("ops", { firing: [BTC, ETH] })
+    .at("10:30").expectNothing();
+  await line.end();
+  strictEqual(new Set(line.told.slice(0, 3).map(({ digest }) => digest.id)).size, 1);
+  deepStrictEqual(line.sent().map(({ outcome }) => outcome), ["sent", "sent"]);
 });
 
 Deno.test("notifier: told to stop, it waits for a digest that is under way, and knows of it afterwards", async () => {
