@@ -46,9 +46,9 @@ export type Delivery =
     /** In words for an operator, without secrets. */
     reason: string;
     /**
-     * Somebody may have it all the same: the answer was lost, or did not come in time. Then only the
-     * very same digest is sent after it. Not where it is certain that nobody has it: no connection, or
-     * an answer that says so.
+     * Somebody may have it all the same: the answer was lost, or did not come in time; or some of
+     * several receivers have it. Then only the very same digest is sent after it. Not where it is
+     * certain that nobody has it: no connection, or an answer that says so.
      */
     isUnknown?: true;
     /** When to come again at the earliest, where the receiver said so, in ms from now. */

@@ -38,7 +38,7 @@ export function createChannels(
 function createChannel(config: ChannelConfig, clock: Clock): Channel {
   switch (config.type) {
     case "smtp":
-      return new SmtpChannel(config);
+      return new SmtpChannel(config, clock);
     case "twilio":
       return new TwilioChannel(config, clock);
     case "webhook":

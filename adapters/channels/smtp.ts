@@ -15,6 +15,7 @@ import type { ChannelConfig, SmtpConfig } from "../../config/channels.ts";
 import { redact } from "../../logging.ts";
 import { renderDigest } from "../../notifier/templates.ts";
 import { type Channel, type Delivery, type Digest, SEND_TIMEOUT_MS } from "../../ports/channel.ts";
+import type { Clock } from "../../ports/clock.ts";
 import { abortReason, sendSignal } from "./http_send.ts";
 import { type Attempt, Receivers } from "./receivers.ts";
 
@@ -27,10 +28,11 @@ export type SmtpChannelConfig = Extract<ChannelConfig, SmtpConfig>;
 /** Sends digests by mail. */
 export class SmtpChannel implements Channel {
   readonly name: string;
-  readonly #receivers = new Receivers();
+  readonly #receivers: Receivers;
 
-  constructor(private readonly config: SmtpChannelConfig) {
+  constructor(private readonly config: SmtpChannelConfig, clock: Clock) {
     this.name = config.name;
+    this.#receivers = new Receivers(clock);
   }
 
   async send(digest: Digest, signal: AbortSignal): Promise<Delivery> {

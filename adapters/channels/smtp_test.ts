@@ -103,6 +103,7 @@ Deno.test("smtp repeats a message for those alone who did not get it", async () 
   const { signal } = new AbortController();
   const first = await channel.send(DIGEST, signal);
   ok(first.outcome === "failed" && first.retryable);
+  strictEqual(first.isUnknown, true, "Ann must not be told the same under another id");
   match(first.reason, /^not to bob@example\.org \(.*450.*; sent to Ann <ann@example\.org>$/);
   isAway = false;
   const before = server.lines.length;

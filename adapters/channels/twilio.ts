@@ -27,10 +27,11 @@ export type TwilioChannelConfig = Extract<ChannelConfig, TwilioConfig>;
 export class TwilioChannel implements Channel {
   readonly name: string;
   readonly #url: URL;
-  readonly #receivers = new Receivers();
+  readonly #receivers: Receivers;
 
   constructor(private readonly config: TwilioChannelConfig, private readonly clock: Clock) {
     this.name = config.name;
+    this.#receivers = new Receivers(clock);
     this.#url = new URL(config.url);
     const path = this.#url.pathname.replace(/\/+$/, "");
     this.#url.pathname = `${path}/2010-04-01/Accounts/${config.accountSid}/Messages.json`;

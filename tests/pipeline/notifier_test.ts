@@ -1,5 +1,7 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
 import { decodeGroup, GROUP_PREFIX } from "../../notifier/state_codec.ts";
+import { Receivers } from "../../adapters/channels/receivers.ts";
+import type { Delivery } from "../../ports/channel.ts";
 import { Bell } from "../../notifier/bell.ts";
 import { partitionOf } from "../../topology.ts";
 import { AWAY, LATE, NotifierTimeline, OPS, timeMsOf } from "./notifier_timeline.ts";
@@ -365,6 +367,36 @@ Deno.test("notifier: of a digest whose answer came too late, the very same is se
   await line.end();
   strictEqual(new Set(line.told.slice(0, 3).map(({ digest }) => digest.id)).size, 1);
   deepStrictEqual(line.sent().map(({ outcome }) => outcome), ["sent", "sent"]);
+});
+
+Deno.test("notifier: whoever has a digest that another lacks is told the same by no other", async () => {
+  const had: string[] = [];
+  let isBusy = true;
+  const line: NotifierTimeline = new NotifierTimeline();
+  const receivers = new Receivers(line.clock);
+  await line
+    .answers("ops", ({ id }) => {
+      const failures = new Map<string, Delivery>();
+      for (const one of receivers.missing(id, ["ann", "bob"])) {
+        if (one === "bob" && isBusy) failures.set(one, AWAY);
+        else {
+          receivers.add(id, one);
+          had.push(`${one} ${id}`);
+        }
+      }
+      return receivers.delivery(id, ["ann", "bob"], failures);
+    })
+    .at("10:05").fires(BTC)
+    .at("10:05:30").expectDigest("ops", { firing: [BTC] })
+    .fires(ETH)
+    .at("10:05:30.750").expectDigest("ops", { firing: [BTC] })
+    .does(() => isBusy = false)
+    .at("10:05:32.250").expectDigest("ops", { firing: [BTC] })
+    .at("10:10:32.250").expectDigest("ops", { firing: [BTC, ETH] })
+    .at("10:30").expectNothing()
+    .end();
+  const [one, two] = new Set(line.told.map(({ digest }) => digest.id));
+  deepStrictEqual(had, [`ann ${one}`, `bob ${one}`, `ann ${two}`, `bob ${two}`]);
 });
 
 Deno.test("notifier: told to stop, it waits for a digest that is under way, and knows of it afterwards", async () => {
