@@ -528,6 +528,21 @@ Deno.test("notifier: what began and was over more than a day before it is met fi
     .end();
 });
 
+Deno.test("notifier: the end of what was told counts also where the monitor calls it past", async () => {
+  const line = new NotifierTimeline({ repeatMs: 600_000 })
+    .at("10:05").fires(BTC)
+    .at("10:05:30").expectDigest("ops", { firing: [BTC] })
+    .at("10:06").does((line) => {
+      const told = crossing(BTC, timeMsOf("10:05"));
+      const untold = crossing(ETH, timeMsOf("09:05"));
+      const ends = [told, untold].map((one) => ({ ...over(one, timeMsOf("10:06")), past: true }));
+      return line.publish({ ...told, past: true }, { ...untold, past: true }, ...ends);
+    })
+    .at("10:10:30").expectDigest("ops", { firing: [], resolved: [BTC], resolvedCount: 1 })
+    .at("14:00").expectNothing();
+  await line.end();
+});
+
 Deno.test("notifier: where retention was faster, it goes on with what is left", async () => {
   await new NotifierTimeline()
     .at("10:05").fires(BTC)
