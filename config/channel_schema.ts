@@ -138,7 +138,7 @@ const url = text(
     if (parsed === null || !/^https?:$/.test(parsed.protocol)) return null;
     return parsed.username || parsed.password || parsed.hash ? null : parsed.href;
   },
-  // Its query may be a key.
+  // Its path or query may be a key.
   true,
 );
 

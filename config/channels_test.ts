@@ -1,6 +1,6 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert";
 import { parseConfig, readConfig } from "../config.ts";
-import { secretsOf } from "../logging.ts";
+import { redact, secretsOf } from "../logging.ts";
 import { shownChannels } from "./channel_secrets.ts";
 
 const MAIL = {
@@ -90,7 +90,7 @@ Deno.test("CHANNELS hides its secrets, and only these, from whoever looks and fr
   const text = shownChannels(JSON.stringify([MAIL, SMS, HOOK, ALERTS]));
   ok(!text.includes("sesame"), text);
   deepStrictEqual(JSON.parse(text), [MAIL, { ...SMS, authToken: "(hidden)" }, {
-    ...{ ...HOOK, url: "https://hooks.example.org/x?(hidden)", secret: "(hidden)" },
+    ...{ ...HOOK, url: "https://hooks.example.org/(hidden)", secret: "(hidden)" },
     headers: { Authorization: "(hidden)", "X-Team": { env: "TEAM" } },
   }, ALERTS]);
   for (const odd of ['[{"pasword": "sesame"}]', '["sesame"]', '{"a": "sesame"}', "[sesame]"]) {
@@ -101,6 +101,21 @@ Deno.test("CHANNELS hides its secrets, and only these, from whoever looks and fr
     secretsOf(config!).sort(),
     ["key=sesame-2", "sesame-0", "sesame-1", "sesame-2", "sesame-3", "sesame-4"],
   );
+});
+
+Deno.test("CHANNELS hides the key in a hook's path, as it is and in logs", () => {
+  const path = "/services/T0/B0/sesame-6%2Dsesame-6";
+  const hook = { ...HOOK, url: `https://hooks.example.org${path}` };
+  deepStrictEqual(
+    JSON.parse(shownChannels(JSON.stringify([hook])))[0].url,
+    [
+      "https://hooks.example.org/(hidden)",
+    ][0],
+  );
+  const secrets = secretsOf(read([hook]).config!);
+  for (const text of [path, "/B0/sesame-6%2Dsesame-6", "/B0/sesame-6-sesame-6"]) {
+    ok(!redact(`POST ${text} failed`, secrets).includes("sesame"), text);
+  }
 });
 
 const WRONG: readonly [string, Record<string, unknown>, readonly string[]][] = [

@@ -2,10 +2,12 @@
  * One request of a channel: its time limit, what its answer means, and errors in words, alike for all.
  *
  * Trusts nothing that answers: of a body only the beginning is read, redirects stay on the host, and
- * no secret that an answer repeats gets into a reason.
+ * no secret that an answer repeats gets into a reason. Of an address only scheme and host do: many
+ * hooks have their key in the path.
  *
  * @module
  */
+import { decoded } from "../../config/channel_secrets.ts";
 import { redact } from "../../logging.ts";
 import { type Delivery, SEND_TIMEOUT_MS } from "../../ports/channel.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -67,11 +69,11 @@ export function abortReason(signal: AbortSignal): string {
 }
 
 async function send(
-  { url, headers, body }: HttpRequest,
+  { url, headers, body, secrets }: HttpRequest,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<HttpOutcome> {
-  const name = `${url.origin}${url.pathname}`;
+  const name = url.origin;
   const failed = (retryable: boolean, what: string): HttpFailure => ({
     ...{ ok: false, retryable, reason: `${name}: ${what}` },
   });
@@ -103,7 +105,8 @@ async function send(
     const location = response.headers.get("location");
     // Any other redirect makes a GET of what was a POST.
     const isRedirect = (response.status === 307 || response.status === 308) && location !== null;
-    if (!isRedirect) return await outcomeOf(response, name, clock);
+    const hidden = [...secrets, ...pathsOf(url), ...pathsOf(at)];
+    if (!isRedirect) return await outcomeOf(response, { name, clock, hidden });
     await response.body?.cancel();
     const next = URL.canParse(location, at) ? new URL(location, at) : null;
     if (next?.origin !== url.origin || redirects >= REDIRECT_COUNT_MAX) {
@@ -113,13 +116,23 @@ async function send(
   }
 }
 
-async function outcomeOf(response: Response, name: string, clock: Clock): Promise<HttpOutcome> {
+/** The path as an answer may repeat it. */
+function pathsOf({ pathname }: URL): string[] {
+  const path = pathname.replace(/\/+$/, "");
+  return [path, decoded(path)];
+}
+
+async function outcomeOf(
+  response: Response,
+  { name, clock, hidden }: { name: string; clock: Clock; hidden: readonly string[] },
+): Promise<HttpOutcome> {
   const { status, headers } = response;
   const text = await beginningOf(response);
   if (response.ok) return { ok: true, text };
   const retryAtMs = retryAtOf(headers.get("retry-after"), clock.nowMs());
   const retryable = status === 408 || status === 425 || status === 429 || status >= 500;
-  const says = (errorTextOf(text) ?? text).replace(/\s+/g, " ").trim();
+  // Before it is cut, which could leave the half of a secret.
+  const says = redact(errorTextOf(text) ?? text, hidden).replace(/\s+/g, " ").trim();
   const where = status >= 300 && status < 400 ? " (is the address right?)" : "";
   return {
     ...{ ok: false, retryable },
