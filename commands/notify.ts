@@ -56,15 +56,15 @@ function listOf({ channels }: Config): string {
       ],
       ...[formatDuration(channel.waitMs), formatDuration(channel.intervalMs)],
       channel.repeatMs === null ? "never" : formatDuration(channel.repeatMs),
-      channel.unsetVariables.join(", ") || null,
+      [...channel.unsetVariables, ...channel.wrongVariables].join(", ") || null,
     ]),
   );
 }
 
 function receiversOf(channel: ChannelConfig): string {
   if (channel.type === "log") return "the log";
-  const [host] = channelHosts({ channels: [channel] });
-  return "to" in channel ? `${channel.to.join(", ")} by ${host}` : host!;
+  const [host = "–"] = channelHosts({ channels: [channel] });
+  return "to" in channel ? `${channel.to.join(", ")} by ${host}` : host;
 }
 
 async function sendTest(config: Config, channel: ChannelConfig, output: Output): Promise<number> {
