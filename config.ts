@@ -9,7 +9,7 @@ import {
   type ChannelConfig,
   channelConfigs,
   pathText,
-  unsetVariableProblems,
+  variableProblems,
 } from "./config/channels.ts";
 import { combinationProblems } from "./config/combinations.ts";
 import { isPostgresUrl } from "./config/database_url.ts";
@@ -179,7 +179,7 @@ export function readConfig(
   problems.unshift(...unknownInEnvironment(environment, new Set(referred)));
   // Others do not have the variables, nor the permission to look.
   if (runs && checked.ROLES?.includes("notifier")) {
-    problems.push(...channels.flatMap(unsetVariableProblems));
+    problems.push(...channels.flatMap(variableProblems));
   }
   const config = problems.length === 0 ? configOf(checked, channels, dev) : null;
   return { config, rows, problems };

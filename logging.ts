@@ -79,7 +79,8 @@ export function secretsOf(
 /** `text` without the secrets, as they are and as JSON and addresses write them. */
 export function redact(text: string, secrets: readonly string[]): string {
   let clean = text;
-  for (const secret of secrets) {
+  // The longest first: one that is a part of another must not leave the rest of it.
+  for (const secret of secrets.toSorted((a, b) => b.length - a.length)) {
     if (secret.length < SECRET_LENGTH_MIN) continue;
     const json = JSON.stringify(secret).slice(1, -1);
     for (

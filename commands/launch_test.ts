@@ -75,16 +75,17 @@ Deno.test("launchCommand() lets notify reach its channels, and no other command"
       ...{ name: "mail", type: "smtp", host: "smtp.example", caFile: "/ca.pem" },
       ...{ from: "a@b.example", to: ["c@b.example"], username: "me", password: { env: "MAIL" } },
     },
-    { name: "hook", type: "webhook", url: "https://hooks.example/x", secret: { env: "HOOK" } },
+    { name: "hook", type: "webhook", url: { env: "HOOK_URL" }, secret: { env: "HOOK" } },
   ]);
   const config = parseConfig({
     SOURCES: "simulated",
     ROLES: "sampler,aggregator,writer",
     CHANNELS,
+    HOOK_URL: "https://hooks.example/x",
   });
   const of = (target: string) => flags(launchCommand(target, config, null));
   strictEqual(of("notify")["--allow-net"], "smtp.example:587,hooks.example:443");
-  ok(of("notify")["--allow-env"]!.endsWith(",MAIL,HOOK"));
+  ok(of("notify")["--allow-env"]!.endsWith(",MAIL,HOOK_URL,HOOK"));
   ok(of("notify")["--allow-read"]!.endsWith(",/ca.pem"));
   strictEqual(of("notify")["--allow-write"], undefined);
   for (const target of ["dev", "start", "sources", "topics", "import", "health"]) {

@@ -56,15 +56,15 @@ function listOf({ channels }: Config): string {
       ],
       ...[formatDuration(channel.waitMs), formatDuration(channel.intervalMs)],
       channel.repeatMs === null ? "never" : formatDuration(channel.repeatMs),
-      channel.unsetVariables.join(", ") || null,
+      [...channel.unsetVariables, ...channel.wrongVariables].join(", ") || null,
     ]),
   );
 }
 
 function receiversOf(channel: ChannelConfig): string {
   if (channel.type === "log") return "the log";
-  const [host] = channelHosts({ channels: [channel] });
-  return "to" in channel ? `${channel.to.join(", ")} by ${host}` : host!;
+  const [host = "–"] = channelHosts({ channels: [channel] });
+  return "to" in channel ? `${channel.to.join(", ")} by ${host}` : host;
 }
 
 async function sendTest(config: Config, channel: ChannelConfig, output: Output): Promise<number> {
@@ -84,10 +84,11 @@ async function sendTest(config: Config, channel: ChannelConfig, output: Output):
     output.out(`${channel.name}: sent to ${delivery.to} (${tookMs} ms)\n`);
     return EXIT.ok;
   }
-  const { reason, retryable, retryAfterMs } = delivery;
+  const { reason, retryable, retryAfterMs, isUnknown } = delivery;
   const after = retryAfterMs === undefined ? "" : ` in ${formatDuration(Math.ceil(retryAfterMs))}`;
   const then = retryable ? `it may be sent later${after}` : "trying again will not help";
-  output.err(`${channel.name}: not sent: ${reason}; ${then}\n`);
+  const what = isUnknown ? "nobody knows whether it was sent" : "not sent";
+  output.err(`${channel.name}: ${what}: ${reason}; ${then}\n`);
   return EXIT.failure;
 }
 

@@ -131,16 +131,31 @@ const common = {
   sendResolved: yesOrNo.default(true),
 };
 
-const url = text(
-  "an http:// or https:// address without user or fragment, like https://hooks.example.org/alerts",
-  (value) => {
-    const parsed = value.length > TEXT_LENGTH_MAX ? null : URL.parse(value);
-    if (parsed === null || !/^https?:$/.test(parsed.protocol)) return null;
-    return parsed.username || parsed.password || parsed.hash ? null : parsed.href;
-  },
-  // Its query may be a key.
-  true,
-);
+/** What {@link readAddress} takes. */
+export const ADDRESS_ALLOWED =
+  "an http:// or https:// address without user or fragment, like https://hooks.example.org/alerts";
+
+/** An address that digests are sent to; `null`: it is none. */
+export function readAddress(value: string): string | null {
+  const parsed = value.length > TEXT_LENGTH_MAX ? null : URL.parse(value);
+  if (parsed === null || !/^https?:$/.test(parsed.protocol)) return null;
+  return parsed.username || parsed.password || parsed.hash ? null : parsed.href;
+}
+
+// Its path or query may be a key.
+const url = text(ADDRESS_ALLOWED, readAddress, true);
+
+/** An address, or where it is. */
+const secretUrl = z.any().transform((value: unknown, context): Secret => {
+  const isText = value === undefined || typeof value === "string";
+  const result = (isText ? url : secret).safeParse(value);
+  if (result.success) return result.data;
+  for (const { message } of result.error.issues) {
+    const shown = value === undefined ? undefined : "(hidden)";
+    context.issues.push({ code: "custom", message, input: value, params: { shown } });
+  }
+  return z.NEVER;
+});
 
 /** What is ours to say in a request. */
 const OWN_HEADERS =
@@ -227,7 +242,7 @@ const twilio = z.strictObject({
 const webhook = z.strictObject({
   type: z.literal("webhook"),
   ...common,
-  url,
+  url: secretUrl,
   format: oneOf("data-tracker", "alertmanager").default("data-tracker"),
   secret: secret.optional(),
   headers,
@@ -236,7 +251,7 @@ const webhook = z.strictObject({
 const alertmanager = z.strictObject({
   type: z.literal("alertmanager"),
   ...common,
-  url,
+  url: secretUrl,
   labels,
   headers,
 });

@@ -22,12 +22,31 @@ export function channelSecrets(channel: ChannelConfig): string[] {
   }
 }
 
-/** Whole values, and what stands behind `Bearer`; of the address its query. */
+/** A shorter part of a path is a word, which would spoil honest text; keys are longer. */
+const PATH_KEY_LENGTH_MIN = 16;
+
+/** Whole values, and what stands behind `Bearer`; of the address its query, and its path where that may be a key. */
 function headerSecrets({ headers, url }: WebhookConfig | AlertmanagerConfig): string[] {
   const values = Object.values(headers);
   const words = values.flatMap((value) => value.split(" ").slice(1));
-  const query = new URL(url).searchParams;
-  return [...values, ...words, new URL(url).search.slice(1), ...query.values()];
+  // One whose variable is another process's to see.
+  if (url === "") return [...values, ...words];
+  const { pathname, search, searchParams } = new URL(url);
+  const parts = [pathname, ...pathname.split("/")]
+    .filter(({ length }) => length >= PATH_KEY_LENGTH_MIN);
+  return [
+    ...[...values, ...words, search.slice(1), ...searchParams.values()],
+    ...new Set(parts.flatMap((part) => [part, decoded(part)])),
+  ];
+}
+
+/** A part of an address as people write it. */
+export function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** Fields that hold no secret; what else there is, known or not, may. */
@@ -56,7 +75,8 @@ function shown(key: string, value: unknown): unknown {
   if (key === "url" && typeof value === "string") {
     const url = URL.parse(value);
     if (url === null || url.username || url.password || url.hash) return "(hidden)";
-    return url.search === "" ? value : `${url.origin}${url.pathname}?(hidden)`;
+    // Many hooks have their key in the path.
+    return url.search === "" && url.pathname === "/" ? value : `${url.origin}/(hidden)`;
   }
   if (key === "headers" && value !== null && typeof value === "object") {
     return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, shown("", item)]));

@@ -7,11 +7,13 @@ import { z } from "zod";
 import type { MarketFilters } from "../ports/market_filters.ts";
 import { isLoopback } from "./access.ts";
 import {
+  ADDRESS_ALLOWED,
   CHANNEL_COUNT_MAX,
   channelSchema,
   type ChannelSpec,
   type GroupLabel,
   parseJson,
+  readAddress,
   VariableReference,
 } from "./channel_schema.ts";
 
@@ -39,6 +41,8 @@ export interface ChannelBase {
   variables: readonly string[];
   /** Those of them that are not set, or not permitted here. */
   unsetVariables: readonly string[];
+  /** Those of them that hold no address where one must be. */
+  wrongVariables: readonly string[];
 }
 
 /** Mail. */
@@ -70,6 +74,7 @@ export interface TwilioConfig {
 /** A request to whoever wants it. */
 export interface WebhookConfig {
   type: "webhook";
+  /** Empty where its variable holds none. */
   url: string;
   format: "data-tracker" | "alertmanager";
   /** What requests are signed with; `null`: they are not. */
@@ -80,6 +85,7 @@ export interface WebhookConfig {
 /** Prometheus Alertmanager, which tells people by its own rules. */
 export interface AlertmanagerConfig {
   type: "alertmanager";
+  /** Empty where its variable holds none. */
   url: string;
   /** Of every alert, beside what it is about. */
   labels: Readonly<Record<string, string>>;
@@ -160,6 +166,7 @@ export function channelConfigs(
   return specs.map((spec) => {
     const variables = new Set<string>();
     const unset = new Set<string>();
+    const wrong: string[] = [];
     const { wait, interval, repeat, exchange, instrument, base, quote, ...own } = resolved(
       spec,
       (name) => {
@@ -169,6 +176,11 @@ export function channelConfigs(
         return value;
       },
     );
+    if ("url" in spec && spec.url instanceof VariableReference && "url" in own) {
+      const address = readAddress(own.url);
+      if (address === null && own.url !== "") wrong.push(spec.url.name);
+      own.url = address ?? "";
+    }
     return {
       ...own,
       ...{ waitMs: wait, intervalMs: interval, repeatMs: repeat },
@@ -178,7 +190,7 @@ export function channelConfigs(
         ...(base && { base }),
         ...(quote && { quote }),
       },
-      ...{ variables: [...variables], unsetVariables: [...unset] },
+      ...{ variables: [...variables], unsetVariables: [...unset], wrongVariables: wrong },
     };
   });
 }
@@ -198,9 +210,15 @@ function resolved<T>(value: T, lookUp: (name: string) => string): Resolved<T> {
 }
 
 /** What is wrong where the channel is to be used. */
-export function unsetVariableProblems({ name, unsetVariables }: ChannelConfig): string[] {
-  return unsetVariables.map((variable) =>
+export function variableProblems(
+  { name, unsetVariables, wrongVariables }: ChannelConfig,
+): string[] {
+  const unset = unsetVariables.map((variable) =>
     `${variable}: not set, and channel ${name} of CHANNELS takes a secret from it; set it, or ` +
     "name another in CHANNELS"
   );
+  const wrong = wrongVariables.map((variable) =>
+    `${variable}: must be ${ADDRESS_ALLOWED}: channel ${name} of CHANNELS takes its address from it`
+  );
+  return [...unset, ...wrong];
 }

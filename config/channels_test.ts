@@ -1,6 +1,7 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert";
+import { channelHosts, channelNeeds } from "../adapters/channels/channels.ts";
 import { parseConfig, readConfig } from "../config.ts";
-import { secretsOf } from "../logging.ts";
+import { redact, secretsOf } from "../logging.ts";
 import { shownChannels } from "./channel_secrets.ts";
 
 const MAIL = {
@@ -36,7 +37,7 @@ Deno.test("CHANNELS may be JSON in the environment or in the configuration file"
     ...{ name: "alerts", type: "alertmanager", url: "http://alerts:9093/", headers: {} },
     ...{ labels: { severity: "warning", env: "production" }, groupBy: ["rule"] },
     ...{ waitMs: 30_000, intervalMs: 300_000, repeatMs: 4 * 3_600_000, rules: ["*"] },
-    ...{ filters: {}, sendResolved: true, variables: [], unsetVariables: [] },
+    ...{ filters: {}, sendResolved: true, variables: [], unsetVariables: [], wrongVariables: [] },
   }]);
 });
 
@@ -78,6 +79,27 @@ Deno.test("CHANNELS takes secrets from the variables that it names, where the no
   ]);
 });
 
+Deno.test("CHANNELS takes a hook's whole address from a variable, and says where that holds none", () => {
+  const hook = { name: "hook", type: "webhook", url: { env: "HOOK_URL" } };
+  const at = (HOOK_URL: string, runs = true) => read([hook], { HOOK_URL }, runs);
+  const { config } = at("https://hooks.example.org:8443/services/sesame-7-sesame-7");
+  deepStrictEqual(channelHosts(config!), ["hooks.example.org:8443"]);
+  deepStrictEqual(channelNeeds(config!).variables, ["HOOK_URL"]);
+  ok(!redact("at /services/sesame-7-sesame-7", secretsOf(config!)).includes("sesame"));
+  deepStrictEqual(JSON.parse(shownChannels(JSON.stringify([hook]))), [hook]);
+  deepStrictEqual(at("ftp://sesame").problems, [
+    "HOOK_URL: must be an http:// or https:// address without user or fragment, like " +
+    "https://hooks.example.org/alerts: channel hook of CHANNELS takes its address from it",
+  ]);
+  deepStrictEqual(at("").problems, [
+    "HOOK_URL: not set, and channel hook of CHANNELS takes a secret from it; set it, or name " +
+    "another in CHANNELS",
+  ]);
+  // Others than the notifier do not have it.
+  const others = at("", false).config!;
+  deepStrictEqual([channelHosts(others), secretsOf(others)], [[], []]);
+});
+
 Deno.test("CHANNELS may refer to a variable whose name resembles a setting's", () => {
   const hook = { ...HOOK, headers: {}, secret: { env: "API_TOKEN" } };
   const { config, problems } = read([hook], { API_TOKEN: "sesame-5" });
@@ -90,7 +112,7 @@ Deno.test("CHANNELS hides its secrets, and only these, from whoever looks and fr
   const text = shownChannels(JSON.stringify([MAIL, SMS, HOOK, ALERTS]));
   ok(!text.includes("sesame"), text);
   deepStrictEqual(JSON.parse(text), [MAIL, { ...SMS, authToken: "(hidden)" }, {
-    ...{ ...HOOK, url: "https://hooks.example.org/x?(hidden)", secret: "(hidden)" },
+    ...{ ...HOOK, url: "https://hooks.example.org/(hidden)", secret: "(hidden)" },
     headers: { Authorization: "(hidden)", "X-Team": { env: "TEAM" } },
   }, ALERTS]);
   for (const odd of ['[{"pasword": "sesame"}]', '["sesame"]', '{"a": "sesame"}', "[sesame]"]) {
@@ -101,6 +123,17 @@ Deno.test("CHANNELS hides its secrets, and only these, from whoever looks and fr
     secretsOf(config!).sort(),
     ["key=sesame-2", "sesame-0", "sesame-1", "sesame-2", "sesame-3", "sesame-4"],
   );
+});
+
+Deno.test("CHANNELS hides the key in a hook's path, as it is and in logs", () => {
+  const path = "/services/T0/B0/sesame-6%2Dsesame-6";
+  const hook = { ...HOOK, url: `https://hooks.example.org${path}` };
+  const [shown] = JSON.parse(shownChannels(JSON.stringify([hook])));
+  strictEqual(shown.url, "https://hooks.example.org/(hidden)");
+  const secrets = secretsOf(read([hook]).config!);
+  for (const text of [path, "/B0/sesame-6%2Dsesame-6", "/B0/sesame-6-sesame-6"]) {
+    ok(!redact(`POST ${text} failed`, secrets).includes("sesame"), text);
+  }
 });
 
 const WRONG: readonly [string, Record<string, unknown>, readonly string[]][] = [

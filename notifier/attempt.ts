@@ -4,12 +4,12 @@
  * @module
  */
 import { inWords } from "../errors.ts";
-import type { Channel, Delivery, Digest } from "../ports/channel.ts";
+import { type Channel, type Delivery, type Digest, SEND_TIMEOUT_MS } from "../ports/channel.ts";
 import type { Clock } from "../ports/clock.ts";
 import { aborted } from "../signals.ts";
 
-/** A channel that has not answered after this time has hung, in ms: it should have given up long before. */
-export const SEND_MAX_MS = 120_000;
+/** A channel that has not answered after this time has hung, in ms: it should have given up by itself, and closed what it had open. */
+export const SEND_MAX_MS = SEND_TIMEOUT_MS + 10_000;
 /** So long a sending that is under way may take when the process is told to stop, in ms: what became of it must be written down in what is left of `LAST_WORK_MAX_MS`. */
 export const SEND_LAST_MS = 3_000;
 

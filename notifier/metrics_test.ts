@@ -32,13 +32,13 @@ Deno.test("what becomes of digests is counted by channel, and said in an operato
   const failed = { kind: "failed", channel: "ops", waitMs: 750, isUnknown: false } as const;
   observe({ ...failed, reason: "connection refused" });
   observe({ ...failed, reason: "connection refused" });
-  observe({ ...failed, reason: "no answer within 120 s", isUnknown: true });
+  observe({ ...failed, reason: "no answer within 40 s", isUnknown: true });
   observe({ kind: "sent", channel: "ops", digest: DIGEST, to: "a@b.example", outageMs: 5_000 });
   observe({ kind: "given up", channel: "sms", digest: DIGEST, reason: "no such number" });
   deepStrictEqual(lines, [
     "warn ops: a digest did not get there: connection refused; tried again in 0.8 s, and until it does",
     "debug ops: a digest did not get there: connection refused; tried again in 0.8 s, and until it does",
-    "warn ops: a digest did not get there: no answer within 120 s; tried again in 0.8 s, and until it does",
+    "warn ops: a digest did not get there: no answer within 40 s; tried again in 0.8 s, and until it does",
     "info ops: told a@b.example of 3 firing and 1 over, after 5 s in which it failed (digest d1)",
     "error sms: a digest was refused and is not tried again: no such number (3 firing, 1 over, digest d1)",
   ]);

@@ -121,7 +121,9 @@ export class NotificationReader {
     notification: Notification,
     touched: Set<{ changed(): void }>,
   ): Taken | "past" | "unwanted" {
-    if (notification.past) return "past";
+    const { past, state } = notification;
+    // An end that is past may be of what was told when it began: then it is over for people too.
+    if (past && state === "firing") return "past";
     const { clock, journal, channels } = this.deps;
     const nowMs = clock.nowMs();
     const taking = {
@@ -130,7 +132,7 @@ export class NotificationReader {
       isLong: record.value!.length > NAMED_BYTES_MAX,
       staleBeforeMs: nowMs - STALE_MS,
     };
-    let outcome: Taken | "unwanted" = "unwanted";
+    let outcome: Taken | "past" | "unwanted" = past ? "past" : "unwanted";
     for (const channel of channels) {
       const change = channel.groups.take(notification, taking);
       if (change === null) continue;

@@ -191,8 +191,8 @@ export class ChannelSender {
       this.#problem = `${channel}: a digest was refused: ${reason}`;
       return observe({ kind: "given up", channel, digest, reason });
     }
-    const isUnknown = delivery.outcome === "unknown";
-    const retryAfterMs = isUnknown ? 0 : delivery.retryAfterMs;
+    const isUnknown = delivery.outcome === "unknown" || delivery.isUnknown === true;
+    const retryAfterMs = delivery.outcome === "unknown" ? 0 : delivery.retryAfterMs;
     this.#failureCount++;
     this.#failingSinceMs ??= nowMs;
     const waitMs = retryWaitMs(group.flight!.attempt, random, retryAfterMs);

@@ -9,6 +9,9 @@ import type { Notification } from "../stats/notification.ts";
 /** Most notifications that a digest names one by one; what is beyond is only counted. */
 export const DIGEST_NAMED_MAX = 100;
 
+/** What one send of a channel may take, in ms: an answer that takes longer is not coming. */
+export const SEND_TIMEOUT_MS = 30_000;
+
 /** What one channel tells of one group at once. */
 export interface Digest {
   /** The same for every attempt to send it, also after a restart: receivers that know it may drop a repetition. */
@@ -42,6 +45,12 @@ export type Delivery =
     retryable: boolean;
     /** In words for an operator, without secrets. */
     reason: string;
+    /**
+     * Somebody may have it all the same: the answer was lost, or did not come in time; or some of
+     * several receivers have it. Then only the very same digest is sent after it. Not where it is
+     * certain that nobody has it: no connection, or an answer that says so.
+     */
+    isUnknown?: true;
     /** When to come again at the earliest, where the receiver said so, in ms from now. */
     retryAfterMs?: number;
   };
@@ -50,7 +59,7 @@ export type Delivery =
 export interface Channel {
   readonly name: string;
   /**
-   * Sends one digest; takes at most some tens of seconds. Never rejects: a failure is an outcome. May
+   * Sends one digest; takes {@link SEND_TIMEOUT_MS} at most. Never rejects: a failure is an outcome. May
    * be called again with the same digest: after a crash nobody knows whether it was sent.
    */
   send(digest: Digest, signal: AbortSignal): Promise<Delivery>;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type ChannelConfig, unsetVariableProblems } from "../../config/channels.ts";
+import { type ChannelConfig, variableProblems } from "../../config/channels.ts";
 import type { Channel } from "../../ports/channel.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { systemClock } from "../system_clock.ts";
@@ -16,7 +16,7 @@ import { WebhookChannel } from "./webhook.ts";
 /**
  * Makes the channels, in the order named.
  *
- * @throws {TypeError} Where a secret is missing.
+ * @throws {TypeError} Where a variable that one needs is not set, or wrong.
  * @example
  * ```ts
  * import { deepStrictEqual } from "node:assert";
@@ -30,7 +30,7 @@ export function createChannels(
   configs: readonly ChannelConfig[],
   { clock = systemClock }: { clock?: Clock } = {},
 ): Channel[] {
-  const problems = configs.flatMap(unsetVariableProblems);
+  const problems = configs.flatMap(variableProblems);
   if (problems.length > 0) throw new TypeError(problems.join("; "));
   return configs.map((config) => createChannel(config, clock));
 }
@@ -38,7 +38,7 @@ export function createChannels(
 function createChannel(config: ChannelConfig, clock: Clock): Channel {
   switch (config.type) {
     case "smtp":
-      return new SmtpChannel(config);
+      return new SmtpChannel(config, clock);
     case "twilio":
       return new TwilioChannel(config, clock);
     case "webhook":
@@ -89,6 +89,7 @@ function hostOf(channel: ChannelConfig): string[] {
     case "log":
       return [];
     default: {
+      if (channel.url === "") return [];
       const { hostname, port, protocol } = new URL(channel.url);
       return [`${hostname}:${port || (protocol === "https:" ? 443 : 80)}`];
     }

@@ -2,18 +2,18 @@
  * One request of a channel: its time limit, what its answer means, and errors in words, alike for all.
  *
  * Trusts nothing that answers: of a body only the beginning is read, redirects stay on the host, and
- * no secret that an answer repeats gets into a reason.
+ * no secret that an answer repeats gets into a reason. Of an address only scheme and host do: many
+ * hooks have their key in the path.
  *
  * @module
  */
+import { decoded } from "../../config/channel_secrets.ts";
 import { redact } from "../../logging.ts";
-import type { Delivery } from "../../ports/channel.ts";
+import { type Delivery, SEND_TIMEOUT_MS } from "../../ports/channel.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { VERSION } from "../../version.ts";
 import { retryAtOf } from "../retry_after.ts";
 
-/** For one send of a channel, in ms: an answer that takes longer is not coming. */
-export const SEND_TIMEOUT_MS = 30_000;
 /** Of an answer that is read, in bytes: errors say what they have to say within it. */
 const BODY_BYTES_MAX = 16 * 1024;
 /** Characters of an answer shown in a reason. */
@@ -22,6 +22,9 @@ const EXCERPT_LENGTH = 200;
 const REDIRECT_COUNT_MAX = 3;
 /** A receiver that wants more is not waited for longer than this, in ms. */
 const RETRY_AFTER_MAX_MS = 24 * 3_600_000;
+
+/** How fetch begins to say that nothing was sent: the name was not found, nobody listens, TLS failed. */
+const UNCONNECTED = "client error (Connect)";
 
 /** A POST. */
 export interface HttpRequest {
@@ -33,9 +36,9 @@ export interface HttpRequest {
 }
 
 /** How it ended. */
-export type HttpOutcome =
-  | { ok: true; text: string }
-  | { ok: false; retryable: boolean; reason: string; retryAfterMs?: number };
+export type HttpOutcome = { ok: true; text: string } | HttpFailure;
+
+type HttpFailure = { ok: false } & Omit<Extract<Delivery, { outcome: "failed" }>, "outcome">;
 
 /** Sends a request; never rejects. `signal` ends it early: it has the time limit too. */
 export async function sendHttp(
@@ -66,12 +69,12 @@ export function abortReason(signal: AbortSignal): string {
 }
 
 async function send(
-  { url, headers, body }: HttpRequest,
+  { url, headers, body, secrets }: HttpRequest,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<HttpOutcome> {
-  const name = `${url.origin}${url.pathname}`;
-  const failed = (retryable: boolean, what: string): HttpOutcome => ({
+  const name = url.origin;
+  const failed = (retryable: boolean, what: string): HttpFailure => ({
     ...{ ok: false, retryable, reason: `${name}: ${what}` },
   });
   const sent = { "user-agent": `data-tracker/${VERSION}`, ...headers };
@@ -88,16 +91,22 @@ async function send(
         ...{ method: "POST", headers: sent, body, redirect: "manual", signal },
       });
     } catch (error) {
-      if (signal.aborted) return failed(true, abortReason(signal));
-      // A permission that is missing now is missing on every try, as is a port that fetch refuses.
+      const unknown = (what: string): HttpFailure => ({ ...failed(true, what), isUnknown: true });
+      // It may have connected, and said all there was to say.
+      if (signal.aborted) return unknown(abortReason(signal));
       const why = rootOf(error);
-      const retryable = !(error instanceof Deno.errors.NotCapable) && !why.endsWith(" are blocked");
-      return failed(retryable, `cannot be reached: ${why}`);
+      // A permission that is missing now is missing on every try, as is a port that fetch refuses.
+      const isRefused = error instanceof Deno.errors.NotCapable || why.endsWith(" are blocked");
+      const isUnconnected = isRefused || why.startsWith(UNCONNECTED);
+      return isUnconnected
+        ? failed(!isRefused, `cannot be reached: ${why}`)
+        : unknown(`the connection was lost: ${why}`);
     }
     const location = response.headers.get("location");
     // Any other redirect makes a GET of what was a POST.
     const isRedirect = (response.status === 307 || response.status === 308) && location !== null;
-    if (!isRedirect) return await outcomeOf(response, name, clock);
+    const hidden = [...secrets, ...pathsOf(url), ...pathsOf(at)];
+    if (!isRedirect) return await outcomeOf(response, { name, clock, hidden });
     await response.body?.cancel();
     const next = URL.canParse(location, at) ? new URL(location, at) : null;
     if (next?.origin !== url.origin || redirects >= REDIRECT_COUNT_MAX) {
@@ -107,13 +116,23 @@ async function send(
   }
 }
 
-async function outcomeOf(response: Response, name: string, clock: Clock): Promise<HttpOutcome> {
+/** The path as an answer may repeat it. */
+function pathsOf({ pathname }: URL): string[] {
+  const path = pathname.replace(/\/+$/, "");
+  return [path, decoded(path)];
+}
+
+async function outcomeOf(
+  response: Response,
+  { name, clock, hidden }: { name: string; clock: Clock; hidden: readonly string[] },
+): Promise<HttpOutcome> {
   const { status, headers } = response;
   const text = await beginningOf(response);
   if (response.ok) return { ok: true, text };
   const retryAtMs = retryAtOf(headers.get("retry-after"), clock.nowMs());
   const retryable = status === 408 || status === 425 || status === 429 || status >= 500;
-  const says = (errorTextOf(text) ?? text).replace(/\s+/g, " ").trim();
+  // Before it is cut, which could leave the half of a secret.
+  const says = redact(errorTextOf(text) ?? text, hidden).replace(/\s+/g, " ").trim();
   const where = status >= 300 && status < 400 ? " (is the address right?)" : "";
   return {
     ...{ ok: false, retryable },
@@ -157,5 +176,5 @@ function errorTextOf(text: string): string | null {
 function rootOf(error: unknown): string {
   let root = error as Error;
   while (root.cause instanceof Error) root = root.cause;
-  return root.message.replace(/^error sending request for url \(.*?\): /, "");
+  return root.message.replace(/^error sending request (for url|from) .*?\): /, "");
 }

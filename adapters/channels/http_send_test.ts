@@ -1,4 +1,4 @@
-import { deepStrictEqual, match, ok } from "node:assert";
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
 import { receiver } from "../../tests/channel_receiver.ts";
 import { systemClock } from "../system_clock.ts";
 import { sendHttp, sendSignal } from "./http_send.ts";
@@ -16,6 +16,33 @@ Deno.test("sendHttp() waits for an answer no longer than it may", async () => {
   hang.resolve(new Response());
   ok(!outcome.ok && outcome.retryable);
   match(outcome.reason, /: no answer in time$/);
+  strictEqual(outcome.isUnknown, true, "the receiver has it");
+});
+
+Deno.test("sendHttp() does not know what became of a request whose connection is lost, and says no address", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const answering = (async () => {
+    using connection = await listener.accept();
+    await connection.read(new Uint8Array(10_000));
+  })();
+  const url = `http://127.0.0.1:${listener.addr.port}`;
+  const outcome = await sendHttp(requestTo(`${url}/hook`), systemClock, NEVER);
+  await answering;
+  listener.close();
+  ok(!outcome.ok && outcome.retryable && outcome.isUnknown, JSON.stringify(outcome));
+  match(outcome.reason, /^http:[/\d.:]+: the connection was lost: client error \(SendRequest\)/);
+  ok(!outcome.reason.includes("hook"), outcome.reason);
+});
+
+Deno.test("sendHttp() knows that nobody has what could not be connected, or was answered", async () => {
+  const closed = receiver();
+  await closed[Symbol.asyncDispose]();
+  await using busy = receiver(() => new Response("", { status: 503 }));
+  for (const url of [closed.url, busy.url]) {
+    const outcome = await sendHttp(requestTo(url), systemClock, NEVER);
+    ok(!outcome.ok, url);
+    strictEqual(outcome.isUnknown, undefined, outcome.reason);
+  }
 });
 
 Deno.test("sendHttp() waits for the whole of an error no longer than it may", async () => {

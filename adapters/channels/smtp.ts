@@ -14,8 +14,9 @@ import { channelSecrets } from "../../config/channel_secrets.ts";
 import type { ChannelConfig, SmtpConfig } from "../../config/channels.ts";
 import { redact } from "../../logging.ts";
 import { renderDigest } from "../../notifier/templates.ts";
-import type { Channel, Delivery, Digest } from "../../ports/channel.ts";
-import { abortReason, SEND_TIMEOUT_MS, sendSignal } from "./http_send.ts";
+import { type Channel, type Delivery, type Digest, SEND_TIMEOUT_MS } from "../../ports/channel.ts";
+import type { Clock } from "../../ports/clock.ts";
+import { abortReason, sendSignal } from "./http_send.ts";
 import { type Attempt, Receivers } from "./receivers.ts";
 
 /** Characters of a reason: servers are wordy. */
@@ -27,22 +28,26 @@ export type SmtpChannelConfig = Extract<ChannelConfig, SmtpConfig>;
 /** Sends digests by mail. */
 export class SmtpChannel implements Channel {
   readonly name: string;
-  readonly #receivers = new Receivers();
+  readonly #receivers: Receivers;
 
-  constructor(private readonly config: SmtpChannelConfig) {
+  constructor(private readonly config: SmtpChannelConfig, clock: Clock) {
     this.name = config.name;
+    this.#receivers = new Receivers(clock);
   }
 
   async send(digest: Digest, signal: AbortSignal): Promise<Delivery> {
     const limit = sendSignal(signal);
     const missing = this.#receivers.missing(digest.id, this.config.to);
     const attempts = new Map<string, Attempt>();
+    const progress = { isWritten: false };
     const fail = (receivers: readonly string[], error: NodemailerError) => {
-      const attempt = this.#attemptOf(error, limit);
+      const attempt = this.#attemptOf(error, limit, progress);
       for (const receiver of receivers) attempts.set(receiver, attempt);
     };
     try {
-      const rejections = missing.length === 0 ? [] : await this.#sendTo(missing, digest, limit);
+      const rejections = missing.length === 0
+        ? []
+        : await this.#sendTo(missing, digest, limit, progress);
       for (const receiver of missing) {
         const rejection = rejections.find(({ recipient }) => isSame(recipient, receiver));
         if (rejection === undefined) this.#receivers.add(digest.id, receiver);
@@ -59,10 +64,16 @@ export class SmtpChannel implements Channel {
     receivers: readonly string[],
     digest: Digest,
     signal: AbortSignal,
+    progress: Progress,
   ): Promise<NodemailerError[]> {
     const { from, to } = this.config;
     const { createTransport } = await import("nodemailer");
     const transport = createTransport(await this.#options(signal));
+    transport.use("stream", ({ message }, done) => {
+      // It is read to its end only after the server has asked for it.
+      message.processFunc((stream) => stream.once("end", () => progress.isWritten = true));
+      done();
+    });
     const { subject, text, html } = renderDigest(digest);
     try {
       const { rejectedErrors } = await transport.sendMail({
@@ -119,7 +130,11 @@ export class SmtpChannel implements Channel {
   }
 
   /** What a failure means: 4xx and whatever concerns the connection may be better later. */
-  #attemptOf(error: NodemailerError, signal: AbortSignal): Attempt {
+  #attemptOf(
+    error: NodemailerError,
+    signal: AbortSignal,
+    { isWritten }: Progress,
+  ): Attempt {
     const { host, port } = this.config;
     const { code, responseCode, rejectedErrors } = error;
     // Where all receivers were rejected, each has its own error; the mildest decides.
@@ -131,8 +146,19 @@ export class SmtpChannel implements Channel {
       : signal.aborted || (!isDenied && CONNECTION_CODES.has(code ?? ""));
     const words = signal.aborted ? abortReason(signal) : error.message.replace(/\s+/g, " ");
     const reason = redact(`${host}:${port}: ${words}`, this.#secrets());
-    return { outcome: "failed", retryable, reason: reason.slice(0, REASON_LENGTH_MAX) };
+    // The server has the message, and what it made of it was not heard.
+    const isUnknown = retryable && isWritten && codes.length === 0;
+    return {
+      ...{ outcome: "failed", retryable, reason: reason.slice(0, REASON_LENGTH_MAX) },
+      ...(isUnknown && { isUnknown }),
+    };
   }
+}
+
+/** How far one attempt came. */
+interface Progress {
+  /** The whole message was handed to the connection: the server may have it. */
+  isWritten: boolean;
 }
 
 /** Of nodemailer and of sockets: there was no whole conversation. */

@@ -53,9 +53,24 @@ for (const [what, answers, retryable, reason] of ANSWERS) {
     ok(failed.outcome === "failed", JSON.stringify(failed));
     strictEqual(failed.retryable, retryable, failed.reason);
     match(failed.reason, reason);
+    strictEqual(failed.isUnknown, undefined, "it is certain that nobody has it");
     match(failed.reason, /127\.0\.0\.1:\d+: /);
   });
 }
+
+Deno.test("smtp does not know what became of a message that the server has whole and says nothing of", async () => {
+  const lost = await delivery((command) => command === "." ? null : undefined);
+  ok(lost.outcome === "failed" && lost.retryable && lost.isUnknown, JSON.stringify(lost));
+  const stop = new AbortController();
+  await using server = smtpDialogue((command) => {
+    if (command !== ".") return undefined;
+    stop.abort(new DOMException("", "TimeoutError"));
+    return "";
+  });
+  const late = await channelAt(server.port).send(DIGEST, stop.signal);
+  ok(late.outcome === "failed" && late.retryable && late.isUnknown, JSON.stringify(late));
+  match(late.reason, /no answer in time/);
+});
 
 Deno.test("smtp fails for good where the login is refused, and tells no password", async () => {
   const failed = await delivery(
@@ -88,6 +103,7 @@ Deno.test("smtp repeats a message for those alone who did not get it", async () 
   const { signal } = new AbortController();
   const first = await channel.send(DIGEST, signal);
   ok(first.outcome === "failed" && first.retryable);
+  strictEqual(first.isUnknown, true, "Ann must not be told the same under another id");
   match(first.reason, /^not to bob@example\.org \(.*450.*; sent to Ann <ann@example\.org>$/);
   isAway = false;
   const before = server.lines.length;

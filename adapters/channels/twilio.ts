@@ -10,9 +10,9 @@ import { Buffer } from "node:buffer";
 import type { ChannelConfig, TwilioConfig } from "../../config/channels.ts";
 import { channelSecrets } from "../../config/channel_secrets.ts";
 import { renderDigest } from "../../notifier/templates.ts";
-import type { Channel, Delivery, Digest } from "../../ports/channel.ts";
+import { type Channel, type Delivery, type Digest, SEND_TIMEOUT_MS } from "../../ports/channel.ts";
 import type { Clock } from "../../ports/clock.ts";
-import { type HttpOutcome, SEND_TIMEOUT_MS, sendHttp, sendSignal } from "./http_send.ts";
+import { type HttpOutcome, sendHttp, sendSignal } from "./http_send.ts";
 import { type Attempt, Receivers } from "./receivers.ts";
 
 /** Tries of one send; what then fails is the notifier's to repeat. */
@@ -27,10 +27,11 @@ export type TwilioChannelConfig = Extract<ChannelConfig, TwilioConfig>;
 export class TwilioChannel implements Channel {
   readonly name: string;
   readonly #url: URL;
-  readonly #receivers = new Receivers();
+  readonly #receivers: Receivers;
 
   constructor(private readonly config: TwilioChannelConfig, private readonly clock: Clock) {
     this.name = config.name;
+    this.#receivers = new Receivers(clock);
     this.#url = new URL(config.url);
     const path = this.#url.pathname.replace(/\/+$/, "");
     this.#url.pathname = `${path}/2010-04-01/Accounts/${config.accountSid}/Messages.json`;

@@ -1,8 +1,10 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
 import { decodeGroup, GROUP_PREFIX } from "../../notifier/state_codec.ts";
+import { Receivers } from "../../adapters/channels/receivers.ts";
+import type { Delivery } from "../../ports/channel.ts";
 import { Bell } from "../../notifier/bell.ts";
 import { partitionOf } from "../../topology.ts";
-import { AWAY, NotifierTimeline, OPS, timeMsOf } from "./notifier_timeline.ts";
+import { AWAY, LATE, NotifierTimeline, OPS, timeMsOf } from "./notifier_timeline.ts";
 import { crossing, over } from "../notification_sample.ts";
 
 const BTC = "kraken:btcusd";
@@ -349,6 +351,54 @@ Deno.test("notifier: a slow channel keeps nobody waiting, and one that hangs is 
   await line.end();
 });
 
+Deno.test("notifier: of a digest whose answer came too late, the very same is sent again, whatever came in between", async () => {
+  const line = new NotifierTimeline()
+    .answers("ops", LATE)
+    .at("10:05").fires(BTC)
+    .at("10:05:30").expectDigest("ops", { firing: [BTC] })
+    .fires(ETH)
+    // Also where the next attempt fails for sure: of the first nobody knows still.
+    .answers("ops", AWAY)
+    .at("10:05:30.750").expectDigest("ops", { firing: [BTC] })
+    .answers("ops")
+    .at("10:05:32.250").expectDigest("ops", { firing: [BTC] })
+    .at("10:10:32.250").expectDigest("ops", { firing: [BTC, ETH] })
+    .at("10:30").expectNothing();
+  await line.end();
+  strictEqual(new Set(line.told.slice(0, 3).map(({ digest }) => digest.id)).size, 1);
+  deepStrictEqual(line.sent().map(({ outcome }) => outcome), ["sent", "sent"]);
+});
+
+Deno.test("notifier: whoever has a digest that another lacks is told the same by no other", async () => {
+  const had: string[] = [];
+  let isBusy = true;
+  const line: NotifierTimeline = new NotifierTimeline();
+  const receivers = new Receivers(line.clock);
+  await line
+    .answers("ops", ({ id }) => {
+      const failures = new Map<string, Delivery>();
+      for (const one of receivers.missing(id, ["ann", "bob"])) {
+        if (one === "bob" && isBusy) failures.set(one, AWAY);
+        else {
+          receivers.add(id, one);
+          had.push(`${one} ${id}`);
+        }
+      }
+      return receivers.delivery(id, ["ann", "bob"], failures);
+    })
+    .at("10:05").fires(BTC)
+    .at("10:05:30").expectDigest("ops", { firing: [BTC] })
+    .fires(ETH)
+    .at("10:05:30.750").expectDigest("ops", { firing: [BTC] })
+    .does(() => isBusy = false)
+    .at("10:05:32.250").expectDigest("ops", { firing: [BTC] })
+    .at("10:10:32.250").expectDigest("ops", { firing: [BTC, ETH] })
+    .at("10:30").expectNothing()
+    .end();
+  const [one, two] = new Set(line.told.map(({ digest }) => digest.id));
+  deepStrictEqual(had, [`ann ${one}`, `bob ${one}`, `ann ${two}`, `bob ${two}`]);
+});
+
 Deno.test("notifier: told to stop, it waits for a digest that is under way, and knows of it afterwards", async () => {
   const answer = new Bell();
   const line: NotifierTimeline = new NotifierTimeline()
@@ -476,6 +526,21 @@ Deno.test("notifier: what began and was over more than a day before it is met fi
     .at("34:30").starts("two")
     .at("34:30").expectDigest("ops", { firing: [ETH], resolved: [XRP], resolvedCount: 1 })
     .end();
+});
+
+Deno.test("notifier: the end of what was told counts also where the monitor calls it past", async () => {
+  const line = new NotifierTimeline({ repeatMs: 600_000 })
+    .at("10:05").fires(BTC)
+    .at("10:05:30").expectDigest("ops", { firing: [BTC] })
+    .at("10:06").does((line) => {
+      const told = crossing(BTC, timeMsOf("10:05"));
+      const untold = crossing(ETH, timeMsOf("09:05"));
+      const ends = [told, untold].map((one) => ({ ...over(one, timeMsOf("10:06")), past: true }));
+      return line.publish({ ...told, past: true }, { ...untold, past: true }, ...ends);
+    })
+    .at("10:10:30").expectDigest("ops", { firing: [], resolved: [BTC], resolvedCount: 1 })
+    .at("14:00").expectNothing();
+  await line.end();
 });
 
 Deno.test("notifier: where retention was faster, it goes on with what is left", async () => {

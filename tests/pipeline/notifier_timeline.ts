@@ -59,6 +59,10 @@ type Answer = (digest: Digest) => Delivery | Promise<Delivery>;
 const SENT: Delivery = { outcome: "sent", to: "someone" };
 /** A receiver that is away. */
 export const AWAY: Delivery = { outcome: "failed", retryable: true, reason: "connection refused" };
+/** A receiver of which nobody knows whether it has the digest. */
+export const LATE: Delivery = {
+  ...{ outcome: "failed", retryable: true, reason: "no answer in time", isUnknown: true },
+};
 
 /** One process with a notifier: its ports can be closed, as when it is frozen or dead. */
 class Process {
