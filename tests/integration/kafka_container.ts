@@ -25,6 +25,7 @@ import {
   STARTED,
   TOOLS,
 } from "./kafka_broker.ts";
+import { pause } from "./pause.ts";
 
 const IMAGE = `apache/kafka:${KAFKA_VERSION}`;
 /** Where the image takes settings from, and a broker's data, which lives and goes with the container. */
@@ -127,7 +128,7 @@ class KafkaContainer implements KafkaServer {
 
   async signal(signal: "SIGSTOP" | "SIGCONT"): Promise<void> {
     this.#isFrozen = signal === "SIGSTOP";
-    await (this.#isFrozen ? this.container.pause() : this.container.unpause());
+    await (this.#isFrozen ? pause(this.container) : this.container.unpause());
   }
 
   async tool(tool: keyof typeof TOOLS, args: string[], input = ""): Promise<string> {

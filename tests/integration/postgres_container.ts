@@ -12,6 +12,7 @@ import {
   ImageName,
   Wait,
 } from "testcontainers";
+import { pause } from "./pause.ts";
 import type { PostgresServer } from "./postgres_server.ts";
 import {
   cutConnections,
@@ -90,7 +91,7 @@ class PostgresContainer implements PostgresServer {
 
   async signal(signal: "SIGSTOP" | "SIGCONT"): Promise<void> {
     this.#isFrozen = signal === "SIGSTOP";
-    await (this.#isFrozen ? this.container.pause() : this.container.unpause());
+    await (this.#isFrozen ? pause(this.container) : this.container.unpause());
   }
 
   cutConnections(): Promise<void> {
