@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { decodeCommit, encodeCommit } from "../roles/commit_metadata.ts";
 import type { Fingerprint } from "../roles/position_check.ts";
 
 /** The newest form of {@link Checkpoint} that this program knows. */
@@ -39,24 +40,12 @@ export interface Checkpoint {
 
 /** Writes the commit's metadata: at most 4 kB, since every part is bounded. */
 export function encodeCheckpoint(checkpoint: Checkpoint): string {
-  return JSON.stringify({ v: CHECKPOINT_VERSION, ...checkpoint });
+  return encodeCommit(CHECKPOINT_VERSION, checkpoint);
 }
 
 /** Reads the commit's metadata. @throws {TypeError} Where it is none, or newer than this program knows. */
 export function decodeCheckpoint(metadata: string): Checkpoint {
-  let json;
-  try {
-    json = JSON.parse(metadata);
-  } catch (cause) {
-    throw new TypeError(`Not a checkpoint: ${metadata.slice(0, 80)}`, { cause });
-  }
-  const { v, ...checkpoint } = json ?? {};
-  if (v !== CHECKPOINT_VERSION) {
-    throw new TypeError(
-      `checkpoint of version ${v}: this program knows ${CHECKPOINT_VERSION}; was a newer one running?`,
-    );
-  }
-  return checkpoint;
+  return decodeCommit<Checkpoint>(CHECKPOINT_VERSION, metadata);
 }
 
 /**

@@ -5,6 +5,7 @@
  * @module
  */
 import type { LogRecord } from "../ports/topic_log.ts";
+import { decodeCommit, encodeCommit } from "../roles/commit_metadata.ts";
 import type { Fingerprint } from "../roles/position_check.ts";
 import type { MonitorCounters } from "./partition.ts";
 import { SampleMarks } from "./sample_marks.ts";
@@ -32,24 +33,12 @@ export interface MonitorCheckpoint {
 
 /** Writes the commit's metadata: at most 4 kB, since every part is bounded. */
 export function encodeMonitorCheckpoint(checkpoint: MonitorCheckpoint): string {
-  return JSON.stringify({ v: MONITOR_CHECKPOINT_VERSION, ...checkpoint });
+  return encodeCommit(MONITOR_CHECKPOINT_VERSION, checkpoint);
 }
 
 /** Reads the commit's metadata. @throws {TypeError} Where it is none, or newer than this program knows. */
 export function decodeMonitorCheckpoint(metadata: string): MonitorCheckpoint {
-  let json;
-  try {
-    json = JSON.parse(metadata);
-  } catch (cause) {
-    throw new TypeError(`Not a checkpoint: ${metadata.slice(0, 80)}`, { cause });
-  }
-  const { v, ...checkpoint } = json ?? {};
-  if (v !== MONITOR_CHECKPOINT_VERSION) {
-    throw new TypeError(
-      `checkpoint of version ${v}: this program knows ${MONITOR_CHECKPOINT_VERSION}; was a newer one running?`,
-    );
-  }
-  return checkpoint;
+  return decodeCommit<MonitorCheckpoint>(MONITOR_CHECKPOINT_VERSION, metadata);
 }
 
 /** Per window start: the offset at which the first record of it that is needed stands. */
