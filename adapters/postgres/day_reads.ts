@@ -15,8 +15,8 @@ import { arrayOf, readRow, ROW_COLUMNS, unnested } from "./window_rows.ts";
 
 /** A range of more days is walked from market to market; of fewer, all markets' days lie together. */
 const SHORT_RANGE_DAYS = 3;
-/** Days whose windows are held at once: some 25 MB. */
-const MERGED_AT_ONCE_MAX = 1_000;
+/** Windows held at once: some 25 MB. */
+const WINDOWS_AT_ONCE_MAX = 24_000;
 
 /** In SQL: the times within the day `u.day`. */
 const IN_DAY =
@@ -39,8 +39,9 @@ export async function readDays(query: Query, wanted: DayQuery): Promise<StoredDa
   }));
   if (unmerged.length === 0) return rows.map(readDay);
   const merged = new Map<string, StoredDay>();
-  for (let i = 0; i < unmerged.length; i += MERGED_AT_ONCE_MAX) {
-    const chunk = unmerged.slice(i, i + MERGED_AT_ONCE_MAX);
+  const dayCountMax = await daysOfWindows(query, WINDOWS_AT_ONCE_MAX);
+  for (let i = 0; i < unmerged.length; i += dayCountMax) {
+    const chunk = unmerged.slice(i, i + dayCountMax);
     for (const { market, day } of await mergeUnmerged(query, chunk)) {
       merged.set(keyOf(market, dayOf(day.row.startMs)), day);
     }
@@ -83,6 +84,13 @@ function pageStatement({ fromMs, toMs, after, limit, ...filters }: DayQuery) {
   const sql = `SELECT ${columns.join(", ")} FROM ${joined} WHERE ${where}
     ORDER BY ${BY_MARKET}, s.day LIMIT ${where.value(limit)}`;
   return [sql, where.values] as const;
+}
+
+/** How many of a market's days have so many windows at most, which are all of one length; at least one. */
+export async function daysOfWindows(query: Query, windowCount: number): Promise<number> {
+  const { rows: [first] } = await query("SELECT end_ms - start_ms FROM statistics LIMIT 1");
+  const windowSizeMs = (first?.[0] as number | undefined) ?? DAY_MS;
+  return Math.max(1, Math.floor((windowCount * windowSizeMs) / DAY_MS));
 }
 
 /** Merges days of their windows; one that has none is left out. */

@@ -7,12 +7,12 @@
 import { DAY_REST_MS } from "../../ports/day_statistics.ts";
 import { DAY_MS, dayOf } from "../day_rows.ts";
 import type { Query } from "./database.ts";
-import { mergeUnmerged, type UnmergedDay } from "./day_reads.ts";
+import { daysOfWindows, mergeUnmerged, type UnmergedDay } from "./day_reads.ts";
 import { dayParameters, INSERT_DAYS_SQL } from "./day_rows.ts";
 import { arrayOf, unnested } from "./window_rows.ts";
 
-/** Days merged in one transaction: some 100 ms, for which nobody writes. */
-const MERGED_MAX = 500;
+/** Windows merged in one transaction: some 100 ms, for which nobody writes. */
+const WINDOWS_MERGED_MAX = 12_000;
 
 const NAMED_DAYS = unnested([["market", "integer"], ["day", "integer"]]);
 
@@ -58,27 +58,27 @@ export async function forgetDays(query: Query, fromMs: number, toMs: number): Pr
   }
 }
 
-/** Some days that are over and not merged; one more where there are more. */
-async function dueDays(query: Query): Promise<UnmergedDay[]> {
+/** Some days that are over and not merged. */
+async function dueDays(query: Query, limit: number): Promise<UnmergedDay[]> {
   const { rows: [last] } = await query("SELECT max(last_ms) FROM markets");
   const beforeDay = dayOf(((last![0] as number | null) ?? 0) - DAY_REST_MS);
   const { rows } = await query(
-    `SELECT market, day FROM unmerged_days WHERE day < $1 ORDER BY day, market
-       LIMIT ${MERGED_MAX + 1}`,
-    [beforeDay],
+    "SELECT market, day FROM unmerged_days WHERE day < $1 ORDER BY day, market LIMIT $2",
+    [beforeDay, limit],
   );
   return (rows as [number, number][]).map(([market, day]) => ({ market, day }));
 }
 
 /** Whether there is something to do for {@link mergeDays}, which nobody may write beside. */
 export async function areDaysDue(query: Query): Promise<boolean> {
-  return (await dueDays(query)).length > 0;
+  return (await dueDays(query, 1)).length > 0;
 }
 
 /** One step of merging days that are over; whether there are more. Call it alone. */
 export async function mergeDays(query: Query): Promise<boolean> {
-  const due = await dueDays(query);
-  const days = due.slice(0, MERGED_MAX);
+  const dayCountMax = await daysOfWindows(query, WINDOWS_MERGED_MAX);
+  const due = await dueDays(query, dayCountMax + 1);
+  const days = due.slice(0, dayCountMax);
   if (days.length === 0) return false;
   await query(
     `DELETE FROM unmerged_days AS d USING ${NAMED_DAYS} WHERE d.market = u.market AND d.day = u.day`,
@@ -86,5 +86,5 @@ export async function mergeDays(query: Query): Promise<boolean> {
   );
   const merged = await mergeUnmerged(query, days);
   if (merged.length > 0) await query(INSERT_DAYS_SQL, dayParameters(merged));
-  return due.length > MERGED_MAX;
+  return due.length > dayCountMax;
 }

@@ -11,8 +11,8 @@ import { mergeDay, readOpenFromDay } from "./day_reads.ts";
 import { dayParameters, INSERT_DAY_SQL } from "./day_rows.ts";
 import { atWindow } from "./window_rows.ts";
 
-/** Days merged in one transaction: some 20 ms, for which nothing else runs in this thread. */
-const MERGED_MAX = 250;
+/** Windows merged in one transaction: some 20 ms, for which nothing else runs in this thread. */
+const WINDOWS_MERGED_MAX = 6_000;
 
 const FORGET_EMPTY_SQL = `DELETE FROM unmerged_days AS u WHERE day = ? AND market = ?
   AND NOT EXISTS (SELECT 1 FROM statistics AS s WHERE s.day = u.day AND s.market = u.market)
@@ -64,12 +64,16 @@ export function mergeDays(db: Statements): boolean {
   const [lastMs] = db.get("SELECT max(start) FROM starts") as [number | null];
   const due = db.all(
     "SELECT market, day FROM unmerged_days WHERE day < ? ORDER BY day, market LIMIT ?",
-    [dayOf((lastMs ?? 0) - DAY_REST_MS), MERGED_MAX + 1],
+    [dayOf((lastMs ?? 0) - DAY_REST_MS), WINDOWS_MERGED_MAX],
   ) as [number, number][];
   const openFromDay = readOpenFromDay(db);
-  for (const [market, day] of due.slice(0, MERGED_MAX)) {
-    db.run(INSERT_DAY_SQL, dayParameters(mergeDay(db, [day, market], openFromDay), market));
+  let windowCount = 0;
+  for (const [market, day] of due) {
+    if (windowCount >= WINDOWS_MERGED_MAX) return true;
+    const merged = mergeDay(db, [day, market], openFromDay);
+    windowCount += merged.row.parts.windowCount;
+    db.run(INSERT_DAY_SQL, dayParameters(merged, market));
     db.run("DELETE FROM unmerged_days WHERE day = ? AND market = ?", [day, market]);
   }
-  return due.length > MERGED_MAX;
+  return due.length === WINDOWS_MERGED_MAX;
 }

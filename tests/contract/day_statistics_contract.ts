@@ -6,6 +6,7 @@
  */
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert";
 import fc from "fast-check";
+import { MemoryStatisticsStore } from "../../adapters/memory/statistics_store.ts";
 import type { DayRow } from "../../ports/day_statistics.ts";
 import {
   READ_LIMIT_MAX,
@@ -26,7 +27,8 @@ import {
   type Test,
 } from "./statistics_store_contract.ts";
 
-const HOUR_MS = 3_600_000;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 const ALL_DAYS = { fromMs: 0, toMs: 100_000 * DAY_MS, limit: READ_LIMIT_MAX };
 
@@ -172,6 +174,26 @@ function testDays(test: Test): void {
     deepStrictEqual(await daysOf(store, 3), days);
     await store.writeStatistics([record({ hour: 31, revision: 3, closed: true })]);
     await areAsTheirWindows(store, 3);
+  });
+
+  test("the shorter windows are, the fewer days are merged in one step", async (store) => {
+    // It merges nothing before it is asked.
+    if (store instanceof MemoryStatisticsStore) return;
+    const minutes = Array.from({ length: DAY_MS / MINUTE_MS }, (_, minute) => minute);
+    for (let market = 0; market < 10; market++) {
+      const fields = { instrument: `m${market}`, closed: true };
+      await store.writeStatistics(
+        minutes.map((hour) => recordOf({ ...fields, hour, count: 1 + hour }, MINUTE_MS)),
+      );
+    }
+    await store.writeStatistics([recordOf({ hour: 2 * minutes.length }, MINUTE_MS)]);
+    strictEqual(await store.mergeDays(), true);
+    await mergeAll(store);
+    const days = await daysOf(store, 100);
+    deepStrictEqual(
+      days.map(({ parts, count }) => [parts.windowCount, count]),
+      [[1, 1], ...Array(10).fill([1440, (1440 * 1441) / 2])],
+    );
   });
 
   test("days are filtered, bounded and named as their markets are", async (store) => {
