@@ -7,7 +7,7 @@
  */
 import type { Claim, OffsetOutOfRangeError } from "../ports/topic_log.ts";
 import type { PartitionWindows } from "../ports/window_store.ts";
-import { StopPartitionError } from "../roles/partition_task.ts";
+import { readCommit } from "../roles/commit_metadata.ts";
 import { checkPlace, outOfRange } from "../roles/position_check.ts";
 import { TOPICS } from "../topology.ts";
 import { type Checkpoint, decodeCheckpoint, decodeFirstPlaces } from "./checkpoint.ts";
@@ -24,7 +24,9 @@ export async function openPartition(
 ): Promise<Partition> {
   const partition = new Partition(config, deps.rules);
   const position = claim.positions[TOPICS.samples];
-  const committed = position === undefined ? null : readCheckpoint(position.metadata, config);
+  const committed = position === undefined
+    ? null
+    : readCommit(decodeCheckpoint, position.metadata, config, WORDS);
   if (committed !== null) {
     take(partition, committed, position!.offset);
     await checkPosition(partition, deps);
@@ -37,29 +39,6 @@ export async function openPartition(
     await deps.restores.run(() => restore(partition, shelf, committed, deps));
   }
   return partition;
-}
-
-function readCheckpoint(metadata: string, config: FoldConfig): Checkpoint {
-  let checkpoint: Checkpoint;
-  try {
-    checkpoint = decodeCheckpoint(metadata);
-  } catch (cause) {
-    throw new StopPartitionError(
-      "the group's commit was not made by this program, or by a newer one; upgrade, or delete the group to count again from the start",
-      { cause },
-    );
-  }
-  for (
-    const [name, setting] of [["partitionCount", "PARTITIONS"], ["windowSizeMs", "WINDOW"]] as const
-  ) {
-    if (checkpoint[name] === config[name]) continue;
-    throw new StopPartitionError(
-      `${setting} was ${checkpoint[name]} when these windows were counted and is ${
-        config[name]
-      } now; set it back, or start a new deployment`,
-    );
-  }
-  return checkpoint;
 }
 
 function take(partition: Partition, committed: Checkpoint, offset: number): void {

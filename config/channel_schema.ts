@@ -5,14 +5,15 @@
  * @module
  */
 import { z } from "zod";
+import type { GroupLabel } from "../notifier/policy.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
 import { HOST_NAME, isPermittablePath } from "./permittable.ts";
 
-/** What notifications can be gathered by. */
-export const GROUP_LABELS = ["rule", "exchange", "instrument", "base", "quote", "source"] as const;
-
-/** One of {@link GROUP_LABELS}. */
-export type GroupLabel = (typeof GROUP_LABELS)[number];
+const GROUP_LABELS = Object.keys(
+  {
+    ...{ rule: true, exchange: true, instrument: true, base: true, quote: true, source: true },
+  } satisfies Record<GroupLabel, true>,
+) as GroupLabel[];
 
 /** Channels of one deployment; each costs the notifier memory and time. */
 export const CHANNEL_COUNT_MAX = 50;
@@ -267,12 +268,3 @@ export const channelSchema = z.discriminatedUnion(
 
 /** A channel, with secrets that may have to be looked up. */
 export type ChannelSpec = z.output<typeof channelSchema>;
-
-/** What a text says as JSON; `null` where it is none. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-}

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { parseJson } from "./channel_schema.ts";
+import { parseJson } from "./named_list.ts";
 import type { AlertmanagerConfig, ChannelConfig, WebhookConfig } from "./channels.ts";
 
 /** The secrets of channels, for logs to hide. */

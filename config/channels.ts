@@ -4,39 +4,20 @@
  * @module
  */
 import { z } from "zod";
-import type { MarketFilters } from "../ports/market_filters.ts";
+import type { DigestPolicy } from "../notifier/policy.ts";
 import { isLoopback } from "./access.ts";
 import {
   ADDRESS_ALLOWED,
   CHANNEL_COUNT_MAX,
   channelSchema,
   type ChannelSpec,
-  type GroupLabel,
-  parseJson,
   readAddress,
   VariableReference,
 } from "./channel_schema.ts";
+import { namedList } from "./named_list.ts";
 
-export type { GroupLabel };
-
-/** What all channels have. Times in ms. */
-export interface ChannelBase {
-  /** Unique. */
-  name: string;
-  /** What the notifications of one digest have in common; empty: everything goes together. */
-  groupBy: readonly GroupLabel[];
-  /** How long the first of a group waits for others. */
-  waitMs: number;
-  /** The least time between digests of one group. */
-  intervalMs: number;
-  /** After how long it is told again that something goes on firing; `null`: never. */
-  repeatMs: number | null;
-  /** Patterns of rules' names, of which one must match. */
-  rules: readonly string[];
-  /** Which markets it tells of; one that is given matches no source. */
-  filters: MarketFilters;
-  /** Whether it tells that something is over. */
-  sendResolved: boolean;
+/** What all channels have. */
+export interface ChannelBase extends DigestPolicy {
   /** Variables of the environment that its secrets are in. */
   variables: readonly string[];
   /** Those of them that are not set, or not permitted here. */
@@ -103,55 +84,19 @@ export type ChannelConfig =
   & (SmtpConfig | TwilioConfig | WebhookConfig | AlertmanagerConfig | LogConfig);
 
 /** The setting's text → channels whose secrets are still where they are. */
-export const channelsSchema: z.ZodType<readonly ChannelSpec[], string> = z.string()
-  .transform((text, context) => {
-    const json = parseJson(text);
-    if (!Array.isArray(json) || json.length > CHANNEL_COUNT_MAX) {
-      const message = `must be a JSON list of ${CHANNEL_COUNT_MAX} channels at most, ` +
-        'like [{"name": "log", "type": "log"}]';
-      context.issues.push({ code: "custom", message, input: text });
-      return z.NEVER;
-    }
-    const result = z.array(channelSchema).safeParse(json);
-    const issues = result.success ? togetherIssues(result.data) : result.error.issues;
-    for (const issue of issues.flatMap((issue) => issueInWords(issue, "docs/channels.md"))) {
-      context.issues.push({ code: "custom", ...issue, input: text });
-    }
-    return result.data ?? z.NEVER;
-  });
-
-/** One issue for each field that there is not; others have their words. */
-export function issueInWords(issue: z.core.$ZodIssue, page: string) {
-  const { path, message } = issue;
-  if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => ({
-      ...{
-        path: [...path, key],
-        message: `no such field; ${page} lists them`,
-      },
-    }));
-  }
-  return [{ path: [...path], message, ...(issue.code === "custom" && { params: issue.params }) }];
-}
-
-/** What is wrong with channels that are right by themselves. */
-function togetherIssues(specs: readonly ChannelSpec[]) {
-  return specs.flatMap((spec, i) => {
-    const issue = (field: string, message: string) => ({
-      ...{ code: "custom" as const, path: [i, field], message, input: spec },
-    });
+export const channelsSchema: z.ZodType<readonly ChannelSpec[], string> = namedList(channelSchema, {
+  one: "channel",
+  countMax: CHANNEL_COUNT_MAX,
+  example: '[{"name": "log", "type": "log"}]',
+  page: "docs/channels.md",
+  check(spec) {
     const isPlain = spec.type === "smtp" && spec.security === "none" && spec.login !== null &&
       !isLoopback(spec.host);
-    return [
-      ...(specs.findIndex(({ name }) => name === spec.name) < i
-        ? [issue("name", `${spec.name} is another channel's name too; each must have its own`)]
-        : []),
-      ...(isPlain
-        ? [issue("security", "none would send the password in plain text; use starttls or tls")]
-        : []),
-    ];
-  });
-}
+    if (!isPlain) return null;
+    const message = "none would send the password in plain text; use starttls or tls";
+    return { field: "security", message };
+  },
+});
 
 /** The path of a part of the JSON, as `[0].to[1]`. */
 export function pathText(path: readonly PropertyKey[]): string {

@@ -5,8 +5,8 @@
  */
 import { z } from "zod";
 import type { Rule } from "../monitor/rules.ts";
-import { duration, matching, parseJson, patterns, yesOrNo } from "./channel_schema.ts";
-import { issueInWords } from "./channels.ts";
+import { duration, matching, patterns, yesOrNo } from "./channel_schema.ts";
+import { namedList } from "./named_list.ts";
 
 /** Rules of one deployment: what is known of a market's alarms must fit into one value on disk. */
 export const RULE_COUNT_MAX = 20;
@@ -84,27 +84,10 @@ const ruleSchema = z.strictObject({
 });
 
 /** The setting's text → rules. */
-export const rulesSchema: z.ZodType<readonly Rule[], string> = z.string()
-  .transform((text, context) => {
-    const json = parseJson(text);
-    if (!Array.isArray(json) || json.length > RULE_COUNT_MAX) {
-      const message = `must be a JSON list of ${RULE_COUNT_MAX} rules at most, ` +
-        'like [{"name": "leap", "ratioAbove": 3}]';
-      context.issues.push({ code: "custom", message, input: text });
-      return z.NEVER;
-    }
-    const result = z.array(ruleSchema).safeParse(json);
-    const issues = result.success ? [] : result.error.issues;
-    for (const issue of issues.flatMap((issue) => issueInWords(issue, "docs/rules.md"))) {
-      context.issues.push({ code: "custom", ...issue, input: text });
-    }
-    const names = new Set<string>();
-    for (const [i, { name }] of (result.data ?? []).entries()) {
-      if (!names.has(name)) names.add(name);
-      else {
-        const message = `${name} is another rule's name too; each must have its own`;
-        context.issues.push({ code: "custom", path: [i, "name"], message, input: text });
-      }
-    }
-    return result.data ?? z.NEVER;
-  });
+export const rulesSchema: z.ZodType<readonly Rule[], string> = namedList(ruleSchema, {
+  one: "rule",
+  countMax: RULE_COUNT_MAX,
+  example: '[{"name": "leap", "ratioAbove": 3}]',
+  page: "docs/rules.md",
+  check: () => null,
+});

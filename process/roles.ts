@@ -135,7 +135,8 @@ async function createSampling(config: Config, engine: Engine, { registry }: Proc
   }
 
   const role: Role = {
-    ...sampler,
+    name: sampler.name,
+    health: () => sampler.health(),
     async run(signal) {
       if (isFresh) await playPast(signal);
       await sampler.run(signal);

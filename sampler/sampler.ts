@@ -11,7 +11,7 @@ import { getLogger } from "@logtape/logtape";
 import type { Registry } from "prom-client";
 import type { Clock, Random } from "../ports/clock.ts";
 import type { MarketSource } from "../ports/market_source.ts";
-import type { Role } from "../ports/role.ts";
+import type { Role, RoleHealth } from "../ports/role.ts";
 import type { StateStore } from "../ports/state_store.ts";
 import type { TopicLog } from "../ports/topic_log.ts";
 import { aborted } from "../signals.ts";
@@ -70,61 +70,106 @@ export interface Sampler extends Role {
  * @throws {RangeError} Where the schedule is none.
  */
 export function createSampler(deps: SamplerDeps, config: SamplerConfig): Sampler {
-  const { clock, join } = deps;
   const { schedule } = config;
   if ("cron" in schedule) parseCron(schedule.cron);
   else if (!isTickMs(schedule.intervalMs) || schedule.intervalMs === 0) {
     throw new RangeError(`Interval of ${schedule.intervalMs} ms: must be whole seconds, 1 or more`);
   }
-  const logger = getLogger(["data-tracker", "sampler"]);
-  const { observe, observeMissed } = samplerMetrics(deps.registry);
-  const tasks = deps.sources.map((source) =>
-    // Each its own publisher: a source that renames its markets must not push out another's.
-    new SourceTask(source, { ...deps, logger, observe, publisher: new Publisher(config) })
-  );
-  const group = samplersOf(deps.sources.map(({ name }) => name));
-  const share = new SourceShare(deps.sources, config.partitionCount, takeOver);
-  const stop = new AbortController();
-  const ticks = new Set<Promise<unknown>>();
-  let state: "made" | "running" | "ended" = "made";
-  /** The last tick that fired in this process, whoever polled for it. */
-  let lastTickMs = -Infinity;
-  /** Ticks since the group, and the log with it, was lost. */
-  let outTickCount = 0;
+  return new SamplerRole(deps, config);
+}
 
-  async function tick(tickMs: number): Promise<void> {
-    if (state === "ended" || tickMs === lastTickMs) return;
-    lastTickMs = tickMs;
-    if (share.isOut) {
-      outTickCount++;
-      observeMissed(1);
-    }
-    await poll(tasks.filter(({ source }) => join === undefined || share.has(source)), tickMs);
+class SamplerRole implements Sampler {
+  readonly name = "sampler";
+  readonly #logger = getLogger(["data-tracker", "sampler"]);
+  readonly #observeMissed: (count: number) => void;
+  readonly #tasks: readonly SourceTask[];
+  readonly #share: SourceShare;
+  readonly #stop = new AbortController();
+  readonly #ticks = new Set<Promise<unknown>>();
+  #state: "made" | "running" | "ended" = "made";
+  /** The last tick that fired in this process, whoever polled for it. */
+  #lastTickMs = -Infinity;
+  /** Ticks since the group, and the log with it, was lost. */
+  #outTickCount = 0;
+
+  constructor(private readonly deps: SamplerDeps, private readonly config: SamplerConfig) {
+    const { observe, observeMissed } = samplerMetrics(deps.registry);
+    this.#observeMissed = observeMissed;
+    this.#tasks = deps.sources.map((source) => {
+      // Each its own: a source that renames its markets must not push out another's.
+      const publisher = new Publisher(config);
+      return new SourceTask(source, { ...deps, logger: this.#logger, observe, publisher });
+    });
+    const takeOver = (sources: readonly MarketSource[]) => this.#takeOver(sources);
+    this.#share = new SourceShare(deps.sources, config.partitionCount, takeOver);
   }
 
-  async function poll(tasks: readonly SourceTask[], tickMs: number): Promise<void> {
-    const intervalMs = spacingMs(schedule, tickMs);
-    const all = Promise.all(tasks.map((task) => task.tick(tickMs, intervalMs, stop.signal)));
-    ticks.add(all);
+  async tick(tickMs: number): Promise<void> {
+    if (this.#state === "ended" || tickMs === this.#lastTickMs) return;
+    this.#lastTickMs = tickMs;
+    if (this.#share.isOut) {
+      this.#outTickCount++;
+      this.#observeMissed(1);
+    }
+    const isAlone = this.deps.join === undefined;
+    await this.#poll((source) => isAlone || this.#share.has(source), tickMs);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    this.#state = "running";
+    const { sources, join } = this.deps;
+    const { schedule } = this.config;
+    try {
+      await Promise.all(this.#tasks.map((task) => task.load()));
+      if (join !== undefined) {
+        const words = "Sharing {sources} with other samplers: one polls, the others stand by";
+        this.#logger.info(words, { sources: namesOf(sources).join(", ") });
+      }
+      const group = samplersOf(namesOf(sources));
+      await Promise.all([
+        "intervalMs" in schedule ? this.#tickEvery(schedule.intervalMs, signal) : aborted(signal),
+        join?.(group, (partition, revoked) => this.#share.own(partition, revoked), signal),
+      ]);
+    } finally {
+      this.#state = "ended";
+      await this.#finish();
+    }
+  }
+
+  health(): RoleHealth {
+    const problems = this.#tasks.map(({ problem }) => problem).filter((problem) =>
+      problem !== null
+    );
+    const ready = this.#state === "running" && problems.length < this.#tasks.length;
+    return { ready, problems };
+  }
+
+  async #poll(isOurs: (source: MarketSource) => boolean, tickMs: number): Promise<void> {
+    const intervalMs = spacingMs(this.config.schedule, tickMs);
+    const tasks = this.#tasks.filter(({ source }) => isOurs(source));
+    const all = Promise.all(tasks.map((task) => task.tick(tickMs, intervalMs, this.#stop.signal)));
+    this.#ticks.add(all);
     await all;
-    ticks.delete(all);
+    this.#ticks.delete(all);
   }
 
   /** The tick that fired while nobody had these sources, or its owner was dead already, is theirs, too. */
-  function takeOver(sources: readonly MarketSource[]): void {
-    logger.info("Polling {sources}", { sources: sources.map(({ name }) => name).join(", ") });
-    if (outTickCount > 0) {
+  #takeOver(sources: readonly MarketSource[]): void {
+    this.#logger.info("Polling {sources}", { sources: namesOf(sources).join(", ") });
+    if (this.#outTickCount > 0) {
       const words = "{count} ticks were not polled here while this process was out of its group";
-      logger.warn(words, { count: outTickCount });
-      outTickCount = 0;
+      this.#logger.warn(words, { count: this.#outTickCount });
+      this.#outTickCount = 0;
     }
-    const ageMs = clock.nowMs() - lastTickMs;
-    if (ageMs > TAKE_OVER_MAX_MS || ageMs > spacingMs(schedule, lastTickMs)) return;
-    void poll(tasks.filter(({ source }) => sources.includes(source)), lastTickMs);
+    const ageMs = this.deps.clock.nowMs() - this.#lastTickMs;
+    if (ageMs > TAKE_OVER_MAX_MS) return;
+    if (ageMs > spacingMs(this.config.schedule, this.#lastTickMs)) return;
+    void this.#poll((source) => sources.includes(source), this.#lastTickMs);
   }
 
   /** Ticks at the multiples of the interval; those missed (a machine asleep, say) are left out. */
-  async function tickEvery(intervalMs: number, signal: AbortSignal): Promise<void> {
+  async #tickEvery(intervalMs: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.deps;
     let lastMs = alignDown(clock.nowMs(), intervalMs);
     while (!signal.aborted) {
       const waitMs = lastMs + intervalMs - clock.nowMs();
@@ -133,46 +178,25 @@ export function createSampler(deps: SamplerDeps, config: SamplerConfig): Sampler
       if (signal.aborted || tickMs === lastMs) continue;
       const missed = Math.round((tickMs - lastMs) / intervalMs) - 1;
       if (missed > 0) {
-        logger.warn("{missed} ticks missed before {tickMs}", { missed, tickMs });
-        observeMissed(missed);
+        this.#logger.warn("{missed} ticks missed before {tickMs}", { missed, tickMs });
+        this.#observeMissed(missed);
       }
       lastMs = tickMs;
-      void tick(tickMs);
+      void this.tick(tickMs);
     }
   }
 
-  async function finish(): Promise<void> {
+  async #finish(): Promise<void> {
+    const { clock } = this.deps;
     const done = new AbortController();
-    const rest = Promise.all(ticks).then(() => done.abort());
+    const rest = Promise.all(this.#ticks).then(() => done.abort());
     await Promise.race([rest, clock.sleep(FINISH_MAX_MS, done.signal)]);
-    stop.abort();
+    this.#stop.abort();
     await Promise.race([rest, clock.sleep(CUT_SHORT_MAX_MS, done.signal)]);
     done.abort();
   }
+}
 
-  return {
-    name: "sampler",
-    tick,
-    async run(signal) {
-      state = "running";
-      try {
-        await Promise.all(tasks.map((task) => task.load()));
-        if (join !== undefined) {
-          const words = "Sharing {sources} with other samplers: one polls, the others stand by";
-          logger.info(words, { sources: deps.sources.map(({ name }) => name).join(", ") });
-        }
-        await Promise.all([
-          "intervalMs" in schedule ? tickEvery(schedule.intervalMs, signal) : aborted(signal),
-          join?.(group, (partition, revoked) => share.own(partition, revoked), signal),
-        ]);
-      } finally {
-        state = "ended";
-        await finish();
-      }
-    },
-    health() {
-      const problems = tasks.map((task) => task.problem).filter((problem) => problem !== null);
-      return { ready: state === "running" && problems.length < tasks.length, problems };
-    },
-  };
+function namesOf(sources: readonly MarketSource[]): string[] {
+  return sources.map(({ name }) => name);
 }
