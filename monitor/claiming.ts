@@ -10,7 +10,7 @@ import { NewerSchemaError } from "../adapters/codecs/schema_version.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { PartitionState } from "../ports/partition_state.ts";
 import type { Claim, LogRecord, TopicLog } from "../ports/topic_log.ts";
-import { StopPartitionError } from "../roles/partition_task.ts";
+import { readCommit } from "../roles/commit_metadata.ts";
 import { checkPlace, type Fingerprint } from "../roles/position_check.ts";
 import { deleteAll, isOfCheckpoint, putAll } from "../roles/saved_state.ts";
 import { topicTail } from "../roles/topic_tail.ts";
@@ -88,7 +88,10 @@ export async function openMonitorPartition(
   config: MonitorOwnerConfig,
   deps: MonitorClaimingDeps,
 ): Promise<OpenedPartition> {
-  const committed = readCheckpoint(claim, config);
+  const position = claim.positions[TOPICS.samples];
+  const committed = position === undefined
+    ? null
+    : readCommit(decodeMonitorCheckpoint, position.metadata, config, WORDS);
   const state = new MonitorPartition(config, deps.lookAhead);
   if (committed !== null) state.counters = structuredClone(committed.counters);
   const silenceMaxMs = longestSilenceMs(config.rules, "marketSilent");
@@ -119,30 +122,6 @@ export async function openMonitorPartition(
   state.logMs = committed?.logMs ?? 0;
   state.endUnknownRules();
   return opened;
-}
-
-function readCheckpoint(claim: Claim, config: MonitorOwnerConfig): MonitorCheckpoint | null {
-  const position = claim.positions[TOPICS.samples];
-  if (position === undefined) return null;
-  let checkpoint: MonitorCheckpoint;
-  try {
-    checkpoint = decodeMonitorCheckpoint(position.metadata);
-  } catch (cause) {
-    throw new StopPartitionError(
-      "the group's commit was not made by this program, or by a newer one; upgrade, or delete the group to start over",
-      { cause },
-    );
-  }
-  const settings = [["partitionCount", "PARTITIONS"], ["windowSizeMs", "WINDOW"]] as const;
-  for (const [name, setting] of settings) {
-    if (checkpoint[name] === config[name]) continue;
-    throw new StopPartitionError(
-      `${setting} was ${checkpoint[name]} when this partition was watched and is ${
-        config[name]
-      } now; set it back, or start a new deployment`,
-    );
-  }
-  return checkpoint;
 }
 
 /** Where to go on, per topic, each place looked at in the log. */
@@ -208,7 +187,7 @@ async function restore(
   await read(TOPICS.notifications, restoreFrom.notifications, notificationsThrough, (record) => {
     const alarm = readNotification(record);
     if (alarm === null) return;
-    rebuilt.restoreAlarm(alarm);
+    rebuilt.restoreAlarm(alarm, record);
     takePlace(places.notifications, alarm.windowStartMs, record.offset);
   });
   const statisticsThrough = offsets.get(TOPICS.statistics)! - 1;

@@ -6,11 +6,11 @@
  * @module
  */
 import { decodeSample, isMalformed } from "../adapters/codecs/sample_codec.ts";
-import { matchesFilters } from "../ports/market_filters.ts";
 import type { LogRecord } from "../ports/topic_log.ts";
 import type { Baseline, Notification } from "../stats/notification.ts";
 import { type Sample, sampleTimeMs } from "../stats/sample.ts";
 import { windowStartMs } from "../stats/window.ts";
+import { Markets } from "./markets.ts";
 import { isPriceRule, judge, type PriceRule, type Rule } from "./rules.ts";
 import { readStatistics, soundSource } from "./reading.ts";
 import { Silences } from "./silences.ts";
@@ -20,20 +20,20 @@ import {
   baselineOf,
   beginWindow,
   keepAlarm,
-  newMarket,
   newSource,
   noteAlarmed,
   notificationOf,
+  seenMsOf,
   takeBaseline,
   type Watched,
   type WatchedMarket,
   type WatchedSource,
 } from "./watched.ts";
 
-/** A market or source that has been silent for so long is given up, in ms: it is gone, and nobody wants to be told of it for ever. */
+/** A market or source that nothing told of for so long is given up, in ms: it is gone, and nobody wants to be told of it for ever. */
 export const SILENT_MAX_MS = 7 * 86_400_000;
 
-/** A market not heard of for so long, in ms, or three windows, has no previous hour when it is heard again. */
+/** A market that nothing told of for so long, in ms, or three windows, has no previous hour when it is heard again. */
 const ACTIVE_MIN_MS = 3_600_000;
 
 /** What decides what a partition's monitor finds. */
@@ -53,18 +53,12 @@ export interface MonitorCounters {
   resolved: number;
 }
 
-/** A market with the rules that are about it. */
-interface MarketEntry {
-  market: WatchedMarket;
-  priceRules: readonly PriceRule[];
-}
-
 /** Looks up the first record of a window's statistics that is still to come; `null`: none is known. */
 export type LookAhead = (market: string, startMs: number) => LogRecord | null;
 
 /** The state. */
 export class MonitorPartition {
-  readonly #entries = new Map<string, Map<string, MarketEntry>>();
+  readonly #markets: Markets;
   readonly #sources = new Map<string, WatchedSource>();
   readonly #silences: Silences;
   /** Those that may have an alarm on a price firing. */
@@ -81,26 +75,23 @@ export class MonitorPartition {
   liveFromMs = 0;
 
   constructor(readonly config: WatchConfig, private readonly lookAhead: LookAhead = () => null) {
+    this.#markets = new Markets(config.rules);
     this.#silences = new Silences(config.rules.filter((rule) => !isPriceRule(rule)));
   }
 
   get marketCount(): number {
-    let count = 0;
-    for (const byInstrument of this.#entries.values()) count += byInstrument.size;
-    return count;
+    return this.#markets.count;
   }
 
   /** All that is known, in no particular order. */
   *watched(): Iterable<Watched> {
-    for (const byInstrument of this.#entries.values()) {
-      for (const { market } of byInstrument.values()) yield market;
-    }
+    yield* this.#markets.all();
     yield* this.#sources.values();
   }
 
   /** Takes what was known at the committed checkpoint. */
   take(watched: Watched): void {
-    if (watched.kind === "market") this.#add(watched);
+    if (watched.kind === "market") this.#markets.add(watched);
     else this.#sources.set(watched.subject, watched);
     if (watched.kind === "market" && watched.alarms.some(isFiringPrice)) this.#firing.add(watched);
     this.#silences.take(watched);
@@ -108,8 +99,7 @@ export class MonitorPartition {
 
   /** What is known of a market; made where nothing is. */
   marketOf(names: Pick<Sample, "exchange" | "instrument">): WatchedMarket {
-    return (this.#entries.get(names.exchange)?.get(names.instrument) ??
-      this.#add(newMarket(names))).market;
+    return this.#markets.entryOf(names).market;
   }
 
   /**
@@ -122,7 +112,7 @@ export class MonitorPartition {
     const sinceMs = this.logMs - Math.max(ACTIVE_MIN_MS, 3 * windowSizeMs);
     const needed = { statistics: new Set<number>(), notifications: new Set<number>() };
     for (const watched of this.watched()) {
-      const isActive = (watched.heardMs ?? 0) >= sinceMs;
+      const isActive = seenMsOf(watched) >= sinceMs;
       for (const { state, windowStartMs } of watched.alarms) {
         if (isActive || state === "firing") needed.notifications.add(windowStartMs);
       }
@@ -156,6 +146,7 @@ export class MonitorPartition {
     if (isMalformed(sample) || this.#isAhead(sample, record)) return;
     const market = this.marketOf(sample);
     market.heardMs = record.appendMs;
+    noteSeen(market, record);
     this.#beginWindow(market, windowStartMs(sampleTimeMs(sample), this.config.windowSizeMs));
   }
 
@@ -169,7 +160,7 @@ export class MonitorPartition {
   }
 
   /** Takes the last record of an alarm that was published: of a market or source that only it tells of, too. */
-  restoreAlarm(alarm: Notification): void {
+  restoreAlarm(alarm: Notification, record: LogRecord): void {
     const { source, exchange, instrument, startedMs, kind, threshold } = alarm;
     const heardMs = kind === "marketSilent" || kind === "sourceSilent"
       ? alarm.endedMs ?? startedMs - threshold
@@ -178,7 +169,10 @@ export class MonitorPartition {
       ? this.marketOf({ exchange: exchange!, instrument: instrument! })
       : this.#sources.getOrInsertComputed(source, () => newSource(source, heardMs));
     watched.heardMs = Math.max(watched.heardMs ?? 0, heardMs);
-    if (watched.kind === "market") Object.assign(watched, { base: alarm.base, quote: alarm.quote });
+    if (watched.kind === "market") {
+      Object.assign(watched, { base: alarm.base, quote: alarm.quote });
+      noteSeen(watched, record);
+    }
     const at = watched.alarms.findIndex(({ rule, windowStartMs }) =>
       rule === alarm.rule && windowStartMs === alarm.windowStartMs
     );
@@ -204,8 +198,9 @@ export class MonitorPartition {
     if (read === null) return;
     const market = this.marketOf(read);
     const { base, quote, baseline } = read;
-    if (base !== market.base || quote !== market.quote) this.#rename(market, base, quote);
+    if (base !== market.base || quote !== market.quote) this.#markets.rename(market, base, quote);
     takeBaseline(market, baseline, this.config.windowSizeMs);
+    noteSeen(market, record);
     if (market.heardMs === null) this.#silences.take(market);
     this.dirty.add(market);
   }
@@ -228,13 +223,13 @@ export class MonitorPartition {
     if (isMalformed(sample)) return this.#pass("malformed");
     const timeMs = sampleTimeMs(sample);
     if (this.#isAhead(sample, record)) return this.#pass("skew");
-    const entry = this.#entries.get(sample.exchange)?.get(sample.instrument) ??
-      this.#add(newMarket(sample));
+    const entry = this.#markets.entryOf(sample);
     const { market } = entry;
     if (sample.base !== undefined && sample.base !== market.base) {
-      this.#rename(market, sample.base, sample.quote ?? market.quote);
+      this.#markets.rename(market, sample.base, sample.quote ?? market.quote);
     }
     market.heardMs = record.appendMs;
+    noteSeen(market, record);
     this.#heard(market, record.appendMs);
     const { windowSizeMs } = this.config;
     const startMs = windowStartMs(timeMs, windowSizeMs);
@@ -383,33 +378,18 @@ export class MonitorPartition {
       if (alarm.state === "firing") this.#resolve(watched, alarm, this.logMs);
     }
     if (watched.kind === "source") this.#sources.delete(watched.subject);
-    else this.#entries.get(watched.exchange)?.delete(watched.instrument);
+    else this.#markets.delete(watched);
     this.dirty.delete(watched);
     this.forgotten.add(watched);
-  }
-
-  #add(market: WatchedMarket): MarketEntry {
-    const entry = { market, priceRules: this.#rulesOf(market) };
-    const byInstrument = this.#entries.getOrInsertComputed(market.exchange, () => new Map());
-    byInstrument.set(market.instrument, entry);
-    return entry;
-  }
-
-  #rename(market: WatchedMarket, base: string | null, quote: string | null): void {
-    market.base = base;
-    market.quote = quote;
-    this.#entries.get(market.exchange)!.get(market.instrument)!.priceRules = this.#rulesOf(market);
-  }
-
-  #rulesOf(market: WatchedMarket): PriceRule[] {
-    return this.config.rules.filter(isPriceRule).filter(({ filters }) =>
-      matchesFilters(filters, market)
-    );
   }
 
   #pass(reason: string, count = 1): void {
     this.counters.unjudged[reason] = (this.counters.unjudged[reason] ?? 0) + count;
   }
+}
+
+function noteSeen(market: WatchedMarket, { appendMs }: LogRecord): void {
+  if (appendMs > market.seenMs) market.seenMs = appendMs;
 }
 
 function isFiringPrice({ state, baseline }: Alarm): boolean {

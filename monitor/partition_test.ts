@@ -96,7 +96,7 @@ Deno.test("a silence that lasts over a take-over is over only when a poll comes 
   before.advance(T0 + 30 * MINUTE_MS);
   const [firing] = before.found;
   const after = partitionOf(DOWN);
-  after.restoreAlarm(firing!);
+  after.restoreAlarm(firing!, last);
   after.restorePoll(last);
   deepStrictEqual(found(after), []);
   after.advance(T0 + 40 * MINUTE_MS);

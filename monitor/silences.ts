@@ -9,7 +9,7 @@
 import { matchesFilters, matchesPatterns } from "../ports/market_filters.ts";
 import { windowStartMs } from "../stats/window.ts";
 import { isPriceRule, type Rule, type SilenceRule } from "./rules.ts";
-import type { Watched } from "./watched.ts";
+import { seenMsOf, type Watched } from "./watched.ts";
 
 /** Somebody has been silent for as long as a rule allows. */
 export interface Silence {
@@ -62,24 +62,18 @@ export class Silences {
     }
   }
 
-  /** Those not heard of for so long that they are to be forgotten; they are, here. */
+  /** Those that nothing told of for so long that they are to be forgotten; they are, here. */
   givenUp(nowMs: number, silentMaxMs: number): Watched[] {
     const gone: Watched[] = [];
     for (const group of [this.#aside, this.#waiting]) {
       for (const watched of group) {
-        if (watched.heardMs !== null && watched.heardMs + silentMaxMs >= nowMs) continue;
-        if (watched.heardMs === null && isFresh(watched, nowMs - silentMaxMs)) continue;
+        if (seenMsOf(watched) + silentMaxMs >= nowMs) continue;
         group.delete(watched);
         gone.push(watched);
       }
     }
     return gone;
   }
-}
-
-/** Of a market that only statistics are known of: whether they are newer than that. */
-function isFresh(watched: Watched, thanMs: number): boolean {
-  return watched.kind === "market" && (watched.hours.at(-1)?.startMs ?? 0) >= thanMs;
 }
 
 /** When the rule has been broken for long enough; in an hour of which it was told already, not before the next. */

@@ -33,6 +33,8 @@ export interface WatchedMarket {
   newestStartMs: number | null;
   /** When the log took its last sample; `null` where none was seen. */
   heardMs: number | null;
+  /** When the log took the newest record that tells of it, whatever that is. */
+  seenMs: number;
   /** The last record of each alarm that still matters: firing, or of the two newest windows. */
   alarms: Alarm[];
   /** Starts of the windows in which a price alarmed, up to {@link CALM_AGE_MAX} windows back. */
@@ -49,6 +51,11 @@ export interface WatchedSource {
   /** That poll's offset: a take-over reads from there. */
   heardOffset: number;
   alarms: Alarm[];
+}
+
+/** When the log told of it last; never the samples' own time, which may be long past. */
+export function seenMsOf(watched: Watched): number {
+  return watched.kind === "market" ? watched.seenMs : watched.heardMs;
 }
 
 /** Names a value on the process's disk. */
@@ -100,7 +107,7 @@ export function newMarket(
   const subject = `${exchange}:${instrument}`;
   return {
     ...{ kind: "market", subject, exchange, instrument, base, quote },
-    ...{ hours: [], calm: null, newestStartMs: null, heardMs: null },
+    ...{ hours: [], calm: null, newestStartMs: null, heardMs: null, seenMs: 0 },
     ...{ alarms: [], alarmedStartsMs: [] },
   };
 }

@@ -11,11 +11,15 @@ import { decodeStatistics } from "../../adapters/codecs/statistics_codec.ts";
 import type { LogRecord } from "../../ports/topic_log.ts";
 import { summarise } from "../../stats/moments.ts";
 import type { Notification } from "../../stats/notification.ts";
+import { sampleTimeMs } from "../../stats/sample.ts";
 
 /** A record of `samples` or `statistics`, in the order in which the log took them. */
 export type Told =
-  | { market: string; appendMs: number; timeMs: number; price: number }
-  | { market: string; startMs: number; count: number; mean: number; stddev: number | null };
+  & { market: string; appendMs: number }
+  & (
+    | { timeMs: number; price: number }
+    | { startMs: number; count: number; mean: number; stddev: number | null }
+  );
 
 /** A rule, as far as the model knows any. */
 export interface ReferenceRule {
@@ -33,14 +37,12 @@ export function expectedNotifications(
   endMs: number,
 ): string[] {
   const startOf = (timeMs: number) => timeMs - timeMs % sizeMs;
-  const crosses = (rule: ReferenceRule, at: number) => {
+  const crosses = (rule: ReferenceRule, told: readonly Told[], at: number) => {
     const sample = told[at] as Extract<Told, { price: number }>;
     let hour: Extract<Told, { mean: number }> | undefined;
     for (let i = at - 1; i >= 0 && hour === undefined; i--) {
       const t = told[i]!;
-      const isIt = "mean" in t && t.market === sample.market &&
-        t.startMs === startOf(sample.timeMs) - sizeMs;
-      if (isIt) hour = t;
+      if ("mean" in t && t.startMs === startOf(sample.timeMs) - sizeMs) hour = t;
     }
     if (hour === undefined || hour.count < rule.sampleCountMin) return null;
     if (rule.kind === "ratioAbove") return sample.price > rule.threshold * hour.mean;
@@ -49,10 +51,8 @@ export function expectedNotifications(
     return Math.abs(sample.price - hour.mean) > rule.threshold * hour.stddev;
   };
   const found: string[] = [];
-  for (const market of new Set(told.map((t) => t.market))) {
-    const samples = told.flatMap((t, at) =>
-      "price" in t && t.market === market ? [{ ...t, at }] : []
-    );
+  for (const [market, own] of Map.groupBy(told, ({ market }) => market)) {
+    const samples = own.flatMap((t, at) => "price" in t ? [{ ...t, at }] : []);
     for (const rule of rules) {
       const say = (beganMs: number, endedMs: number | null) =>
         found.push(`${market} ${rule.name} ${startOf(beganMs)} ${beganMs} ${endedMs}`);
@@ -75,11 +75,11 @@ export function expectedNotifications(
         return startOf(timeMs) >= newestMs - sizeMs;
       });
       for (const [i, { timeMs, appendMs, at }] of timely.entries()) {
-        if (told.has(startOf(timeMs)) || crosses(rule, at) !== true) continue;
+        if (told.has(startOf(timeMs)) || crosses(rule, own, at) !== true) continue;
         told.add(startOf(timeMs));
         const over = timely.slice(i + 1).find((later) =>
           later.timeMs > timeMs && (startOf(later.timeMs) > startOf(timeMs) ||
-            (startOf(later.timeMs) === startOf(timeMs) && crosses(rule, later.at) === false))
+            (startOf(later.timeMs) === startOf(timeMs) && crosses(rule, own, later.at) === false))
         );
         const quietMs = Math.max(startOf(timeMs) + 2 * sizeMs, startOf(appendMs) + sizeMs);
         const isQuiet = (over?.appendMs ?? endMs) >= quietMs;
@@ -95,22 +95,24 @@ export function toldOf(
   samples: readonly LogRecord[],
   statistics: readonly LogRecord[],
 ): Told[] {
-  const told = statistics.map(({ value, appendMs }) => {
-    const { window } = decodeStatistics(value);
-    const { exchange, instrument, startMs, count } = window;
-    const { mean, stddev } = summarise(window);
-    return {
-      appendMs,
-      told: { market: `${exchange}:${instrument}`, startMs, count, mean, stddev } as Told,
-    };
-  });
-  for (const { value, appendMs } of samples) {
-    const sample = decodeSample(value);
-    if (isMalformed(sample)) continue;
-    const { exchange, instrument, timestampMs: timeMs, price } = sample;
-    told.push({ appendMs, told: { market: `${exchange}:${instrument}`, appendMs, timeMs, price } });
-  }
-  return told.sort((a, b) => a.appendMs - b.appendMs).map(({ told }) => told);
+  return [...statistics.map(toldByStatistics), ...samples.flatMap(toldBySample)]
+    .sort((a, b) => a.appendMs - b.appendMs);
+}
+
+/** A record of `statistics`. */
+export function toldByStatistics({ value, appendMs }: LogRecord): Told {
+  const { window } = decodeStatistics(value);
+  const { exchange, instrument, startMs, count } = window;
+  const { mean, stddev } = summarise(window);
+  return { market: `${exchange}:${instrument}`, appendMs, startMs, count, mean, stddev };
+}
+
+/** A record of `samples`; nothing where it is none. */
+export function toldBySample({ value, appendMs }: LogRecord): Told[] {
+  const sample = decodeSample(value);
+  if (isMalformed(sample)) return [];
+  const { exchange, instrument, price } = sample;
+  return [{ market: `${exchange}:${instrument}`, appendMs, timeMs: sampleTimeMs(sample), price }];
 }
 
 /** What was published, as {@link expectedNotifications} puts it. @throws Where anything was told twice. */

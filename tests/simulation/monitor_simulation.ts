@@ -55,6 +55,8 @@ const CONFIG = {
 };
 /** How far time passes at once at the end, in ms. */
 const HEAL_STEP_MS = 4_000;
+/** Samples may be history that is played: longer ago than a market that is silent is watched. */
+const BEHIND_MS = 30 * 86_400_000;
 const MARKETS = ["a", "b", "c", "d", "e", "f"];
 const PRICE_RULE = { filters: {}, sampleCountMin: 3, leavesOutAlarmed: false };
 const RULES: Rule[] = [
@@ -95,7 +97,7 @@ class MonitorSimulation {
     this.#dice = new Dice(seed);
     this.#world = new World(this.#dice);
     this.#world.nowMs = 1_000_000_020_000;
-    this.#behindMs = this.#dice.oneIn(3) ? 3_600_000 : 0;
+    this.#behindMs = this.#dice.oneIn(3) ? BEHIND_MS : 0;
     // No two records of one time: between topics only time tells which came first.
     const nowMs = () => this.#appendMs = Math.max(this.#appendMs + 1, this.#world.nowMs);
     this.#broker = new MemoryBroker({ nowMs, sleep: () => Promise.resolve() });
