@@ -37,18 +37,19 @@ interface Kind {
   disk?: Disk;
 }
 
-/** Half of the cluster: members of one role, and the server that they publish to. */
+/** A part of the cluster: members of one role, and the server that they publish to. */
 interface Side {
-  role: "aggregator" | "writer";
+  role: "aggregator" | "writer" | "monitor";
   /** Members that are there from the start; the one after them comes and goes. */
   memberCount: number;
-  server: Server;
+  /** `null`: another role's. */
+  server: Server | null;
   /** The server is disturbed now so, now so: next to nothing is done then. */
   serverFaults: readonly ("stop" | "kill" | "freeze" | "cut")[];
   /** What was disturbed is left alone for so long afterwards, in ms: a member for less than its start takes. */
   restMs: { member: number; server: number };
   bag: Bag;
-  /** Makes its dice another's than those of the other half. */
+  /** Makes its dice another's than those of the other roles. */
   salt: number;
 }
 
@@ -94,7 +95,25 @@ const WRITERS: Side = {
   salt: 0xdb5eed,
 };
 
-const SIDES = [AGGREGATORS, WRITERS];
+const MONITORS: Side = {
+  role: "monitor",
+  memberCount: 2,
+  server: null,
+  serverFaults: [],
+  restMs: { member: 400, server: 0 },
+  bag: [
+    { kind: "kill", disk: "same disk" },
+    { kind: "kill", disk: "empty disk" },
+    { kind: "kill", disk: "older disk" },
+    { kind: "freeze" },
+    { kind: "freeze" },
+    { kind: "leave", disk: "same disk" },
+    { kind: "join" },
+  ],
+  salt: 0x3041704,
+};
+
+const SIDES = [AGGREGATORS, WRITERS, MONITORS];
 
 /** Those that are there from the start, and at the end. */
 export const MEMBERS = SIDES.flatMap(({ role, memberCount }) =>
@@ -136,7 +155,7 @@ function drawFaults(side: Side, seed: number, durationMs: number): Fault[] {
     const isServer = drawn === "disturb server";
     const kind = isServer ? serverFaults[serverFault % serverFaults.length]! : drawn;
     const number = kind === "join" ? memberCount : dice.below(memberCount);
-    const place = isServer ? side.server : `${role}-${number}`;
+    const place = isServer ? side.server! : `${role}-${number}`;
     if ((freeFromMs[place] ?? 0) > atMs) {
       // Something else, a little later.
       atMs += 100;
@@ -179,8 +198,8 @@ function lengthOf(kind: Fault["kind"], isServer: boolean, dice: Dice): number {
  */
 export function outageOf(server: Server, forMs: number): Fault[] {
   const away: Fault = { atMs: OUTAGE_BEGIN_MS, forMs, kind: "kill", server };
-  const deaths = ["aggregator-0", "writer-0"].map((member, i): Fault => ({
-    atMs: OUTAGE_BEGIN_MS + (forMs * (i + 1)) / 4,
+  const deaths = ["aggregator-0", "writer-0", "monitor-0"].map((member, i): Fault => ({
+    atMs: OUTAGE_BEGIN_MS + (forMs * (i + 1)) / 5,
     forMs: 1_000,
     kind: "kill",
     member,

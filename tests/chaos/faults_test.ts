@@ -24,7 +24,7 @@ Deno.test("every seed meets every kind of fault at every place", () => {
   const every = ["broker", "database"].flatMap((place) =>
     ["stop", "kill", "freeze"].map((kind) => `${kind} ${place}`)
   ).concat(
-    ...["aggregator", "writer"].map((role) =>
+    ...["aggregator", "writer", "monitor"].map((role) =>
       ["join", "leave", "kill", "freeze"].map((kind) => `${kind} ${role}`)
     ),
     "cut database",

@@ -18,8 +18,8 @@ const PLANTED_SEED_COUNT = 10;
 const PROBLEM_COUNT_MAX = 40;
 
 const TABLE_HEAD = [
-  "| seed | faults | samples | windows | published | rejected | checkpoints | claims | memory, MiB | s | verdict |",
-  "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
+  "| seed | faults | samples | windows | published | rejected | notifications | checkpoints | claims | memory, MiB | s | verdict |",
+  "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
 ];
 
 const stop = new AbortController();
@@ -30,11 +30,11 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
 const code = await runCommand({
   name: "chaos",
   about: `
-Three aggregators and two writers over six partitions of a real Kafka, and a real Postgres: processes
-are killed, frozen beyond their session, robbed of their disks, leave and join; the broker and the
-database are stopped, killed and frozen, connections cut, in an order that the seed decides. At the
-end every window in Kafka and in Postgres must be exactly the reference's. TEST_KAFKA and
-TEST_POSTGRES (docker or native) say how they run.
+Three aggregators, two writers and two monitors over six partitions of a real Kafka, and a real
+Postgres: processes are killed, frozen beyond their session, robbed of their disks, leave and join;
+the broker and the database are stopped, killed and frozen, connections cut, in an order that the
+seed decides. At the end every window in Kafka and in Postgres, and every notification, must be
+exactly the reference's. TEST_KAFKA and TEST_POSTGRES (docker or native) say how they run.
 
 Exit code 0: all runs were right (with --planted: the bug was found); 1: not; 2: wrong arguments.
 Planted bugs: ${Object.keys(PLANTED_BUGS).join(", ")}.`,
@@ -124,6 +124,7 @@ function rowOf(report: RunReport): string {
     report.windowCount,
     report.publishedCount,
     report.rejectedCount,
+    report.notificationCount,
     report.checkpointCount,
     report.claimCount,
     Object.values(report.peakBytes).map((bytes) => Math.round(bytes / 1024 ** 2)).join(" + "),

@@ -32,7 +32,7 @@ export async function countLogs(paths: readonly string[]): Promise<LogCounts> {
       if (entry === null) wrong.push(line);
       else if (/^(ERROR|FATAL)$/.test(entry.level)) wrong.push(entry.message);
       else if (STACK.test(line)) wrong.push(line);
-      else if (entry.message.startsWith("Counting partition")) claimCount++;
+      else if (/^(Counting|Watching) partition/.test(entry.message)) claimCount++;
       else if (entry.message.includes(": published ")) checkpointCount++;
     }
     const name = path.split("/").at(-1);

@@ -9,6 +9,8 @@
 export const PLANTED_BUGS = {
   "committed before stored": "a writer moves its position before the store has taken the rows",
   "committed before published": "an aggregator moves its position before its statistics are there",
+  "committed before told": "a monitor moves its position before its notifications are there",
+  "disk ahead of the monitor": "a monitor uses its disk whatever checkpoint it belongs to",
   "no fence": "one transactional id per process: an earlier owner of a partition can still commit",
   "short restore": "restoreFrom looks at the youngest windows only",
   "keeps the last": "the store takes the last record of a window, not the one of greater revision",

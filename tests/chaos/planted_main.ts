@@ -5,13 +5,15 @@
  * @module
  */
 import { KafkaTopicLog } from "../../adapters/kafka/topic_log.ts";
+import { ClaimedState } from "../../adapters/deno_kv/partition_state.ts";
 import { Database } from "../../adapters/postgres/database.ts";
 import { PostgresStatisticsStore } from "../../adapters/postgres/statistics_store.ts";
 import { RULES } from "../../aggregator/rules.ts";
+import { decodeMonitorCheckpoint } from "../../monitor/checkpoint.ts";
 import type { StatisticsRecord } from "../../ports/statistics_store.ts";
 import type { Claim, Group } from "../../ports/topic_log.ts";
 import { marketOfWindow } from "../../stats/window.ts";
-import { GROUPS, partitionOf } from "../../topology.ts";
+import { GROUPS, partitionOf, TOPICS } from "../../topology.ts";
 import { PLANTED_BUGS } from "./planted_bugs.ts";
 import { PARTITION_COUNT } from "./samples.ts";
 
@@ -46,6 +48,33 @@ const plant: Record<keyof typeof PLANTED_BUGS, () => void> = {
       await commit({ ...transaction, records: [] });
       await commit(transaction);
     });
+  },
+  "committed before told"() {
+    replaceCommits(GROUPS.monitor, async (commit, transaction) => {
+      await commit({ ...transaction, records: [] });
+      await commit(transaction);
+    });
+  },
+  "disk ahead of the monitor"() {
+    const committed = new Map<number, string>();
+    const { claim } = KafkaTopicLog.prototype;
+    KafkaTopicLog.prototype.claim = async function (group, partition, signal) {
+      const made = await claim.call(this, group, partition, signal);
+      const position = made.positions[TOPICS.samples];
+      if (group.id === GROUPS.monitor.id && position !== undefined) {
+        committed.set(partition, decodeMonitorCheckpoint(position.metadata).checkpointId);
+      }
+      return made;
+    };
+    const { row } = ClaimedState.prototype;
+    ClaimedState.prototype.row = async function () {
+      const found = await row.call(this);
+      const { partition } = this as unknown as { partition: number };
+      const checkpointId = committed.get(partition);
+      return found === null || found.torn || checkpointId === undefined
+        ? found
+        : { ...found, checkpointId };
+    };
   },
   "keeps the last"() {
     const { transaction } = Database.prototype;

@@ -1,7 +1,7 @@
 /**
- * One run: real aggregators and writers on a real Kafka and Postgres through the faults of a seed; at
- * the end everything in the topics and in the store must equal the reference, before and after
- * compaction, and newcomers must be able to go on from it.
+ * One run: real aggregators, writers and monitors on a real Kafka and Postgres through the faults of
+ * a seed; at the end everything in the topics and in the store must equal the reference, before and
+ * after compaction, and newcomers must be able to go on from it.
  *
  * @module
  */
@@ -46,7 +46,9 @@ import {
   type Expected,
   expectedOf,
   foundIn,
+  notificationsProblems,
   rejectedProblems,
+  RULES,
   windowsProblems,
 } from "./verify.ts";
 
@@ -89,6 +91,7 @@ export interface RunReport extends LogCounts {
   sampleCount: number;
   windowCount: number;
   rejectedCount: number;
+  notificationCount: number;
   /** Records in `statistics`, in all. */
   publishedCount: number;
   durationMs: number;
@@ -151,12 +154,13 @@ export async function runSeed(options: RunOptions): Promise<RunReport> {
   // Its error is told where it is waited for.
   following.catch(() => {});
   await Promise.all([
-    produce(log, stream, acknowledged, options),
+    produce(log, stream, watch, acknowledged, options),
     playFaults(cluster, schedule, options),
   ]);
   options.signal?.throwIfAborted();
   cluster.heal();
   const problems: string[] = [];
+  let notificationCount = 0;
   const check = async (when: string) => {
     const catchUpMaxMs = CATCH_UP_MAX_MS + (outage?.forMs ?? 0);
     await untilCounted(log, catchUpMaxMs).catch(async (error) =>
@@ -175,6 +179,9 @@ export async function runSeed(options: RunOptions): Promise<RunReport> {
     await storeWatch.look();
     await storeWatch.noted();
     const expected = await expectedOf(log, acknowledged, problems);
+    const published = { told: watch.told, isWhole: !isCompacting };
+    const notifications = await notificationsProblems(log, expected, published);
+    notificationCount = notifications.count;
     problems.push(
       ...watch.problems.splice(0),
       ...storeWatch.problems.splice(0),
@@ -183,6 +190,7 @@ export async function runSeed(options: RunOptions): Promise<RunReport> {
         ...windowsProblems("Postgres", expected, await storedWindows(postgres)),
         ...await rejectedProblems(log, expected),
         ...await counterProblems(log, expected),
+        ...notifications.problems,
       ].map((problem) => `${when}: ${problem}`),
     );
     return expected;
@@ -194,7 +202,7 @@ export async function runSeed(options: RunOptions): Promise<RunReport> {
     say("as it must be; compacting");
     problems.push(...await compactedProblems(kafka, log, expected));
     say("compacted; newcomers take over with empty disks");
-    await append(log, stream.afterwards(), acknowledged);
+    await append(log, stream.afterwards(watch.countOf), acknowledged);
     for (const newcomer of NEWCOMERS) cluster.start(newcomer);
     await check("after newcomers took over");
   }
@@ -205,6 +213,7 @@ export async function runSeed(options: RunOptions): Promise<RunReport> {
     sampleCount: expected.sampleCount,
     windowCount: watch.last.size,
     rejectedCount: expected.references.reduce((sum, { rejected }) => sum + rejected.size, 0),
+    notificationCount,
     publishedCount,
     durationMs: performance.now() - startedMs,
     peakBytes: cluster.peakBytes,
@@ -221,6 +230,7 @@ const SETTINGS = {
   MAX_SKEW: `${TIMES.maxSkewMs / 1000}s`,
   SESSION_TIMEOUT: `${SESSION_TIMEOUT_MS / 1000}s`,
   FLUSH_INTERVAL: "1s",
+  RULES,
   LOG_LEVEL: "debug",
   LOG_FORMAT: "json",
 };
@@ -229,6 +239,7 @@ const SETTINGS = {
 async function produce(
   log: TopicLog,
   stream: SampleStream,
+  watch: StatisticsWatch,
   acknowledged: Set<number>,
   { durationMs, outage, progress, signal }: RunOptions,
 ): Promise<void> {
@@ -240,10 +251,11 @@ async function produce(
   for (let tick = 0; tick < tickCount && !signal?.aborted; tick++) {
     const dueMs = startMs + (tick * 1000) / ticksPerSecond;
     await clock.sleep(Math.max(0, dueMs - performance.now()), signal);
-    const records = stream.next();
+    const records = [...stream.next(), ...stream.leaps(watch.countOf)];
     if (performance.now() - dueMs <= lateMaxMs) await append(log, records, acknowledged);
     progress(tick / tickCount);
   }
+  await append(log, stream.calm(), acknowledged);
 }
 
 async function append(
@@ -290,9 +302,16 @@ async function untilCounted(log: TopicAdmin, forMaxMs: number): Promise<void> {
   }
 }
 
+const READERS = [
+  ["aggregator", "samples"],
+  ["writer", "statistics"],
+  // Of `statistics` it commits no more than what came before its samples.
+  ["monitor", "samples"],
+] as const;
+
 /** Which group has something left to read, and its lags; `null`: none. */
 async function whoIsBehind(log: TopicAdmin): Promise<string | null> {
-  for (const [group, topic] of [["aggregator", "samples"], ["writer", "statistics"]] as const) {
+  for (const [group, topic] of READERS) {
     const lags = await lagsOf(log, group, topic);
     if (lags.some((lag) => lag > 0)) return `the lags of the ${group}s are ${lags}`;
   }
@@ -301,7 +320,7 @@ async function whoIsBehind(log: TopicAdmin): Promise<string | null> {
 
 async function lagsOf(
   log: TopicAdmin,
-  group: "aggregator" | "writer",
+  group: "aggregator" | "writer" | "monitor",
   topic: "samples" | "statistics",
 ): Promise<number[]> {
   const positions = (await log.positions(GROUPS[group]))[TOPICS[topic]]!;

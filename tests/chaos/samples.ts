@@ -28,6 +28,15 @@ export const TICKS_PER_SECOND = 6;
 export const SERIAL_HEADER = "serial";
 
 const MARKET_COUNT = 500;
+/** Markets of this last digit leap, far enough for any revision of the window before to tell it. */
+const LEAPING_DIGIT = 4;
+const LEAP_FACTOR = 100;
+/** A leap is held against a window of which so many samples at least are published. */
+export const BASELINE_COUNT_MIN = 2;
+/** So long after a tick a leap comes, in ms; before the next, however late the sample is for its tick. */
+const LEAP_AFTER_MS = 7_000;
+/** Makes its dice another's than those of all other samples. */
+const LEAP_SALT = 0x1ea9;
 const FIRST_MS = Date.UTC(2024, 0, 1);
 /** Far ahead of any broker's clock. */
 const FUTURE_MS = Date.UTC(2200, 0, 1);
@@ -49,15 +58,20 @@ const POISON = [
   '{"v":1,"exchange":"x:x","instrument":"y","price":1,"timestampMs":1704067200000}',
 ].map((text) => new TextEncoder().encode(text));
 
+/** How many samples of a window are known to be published. */
+type CountOf = (market: string, startMs: number) => number;
+
 /** An endless stream of records. Of one seed, always the same. */
 export class SampleStream {
   readonly #dice: Dice;
+  readonly #leapDice: Dice;
   readonly #delayed = new Map<number, NewRecord[]>();
   #tick = 0;
   #serial = 0;
 
   constructor(seed: number) {
     this.#dice = new Dice(seed);
+    this.#leapDice = new Dice(seed ^ LEAP_SALT);
   }
 
   /** The time of the next tick. */
@@ -79,12 +93,47 @@ export class SampleStream {
     return records.map((record) => this.#numbered(record));
   }
 
-  /** One more sample a market into its present window, and one into a window that is closed. */
-  afterwards(): NewRecord[] {
-    return Array.from({ length: MARKET_COUNT }, (_, market) => [
-      this.#sample(market, this.nextMs - TICK_MS + 5000),
-      this.#sample(market, this.nextMs - DELAYS.late[1] * TICK_MS + 5000),
-    ]).flat().map((record) => this.#numbered(record));
+  /**
+   * Samples that a monitor must find, to be sent with the tick that {@link next} gave last. A market
+   * leaps in every other window at most, so that what a leap is held against has none.
+   *
+   * @param oneIn One of so many markets leaps.
+   */
+  leaps(countOf: CountOf, oneIn = 12): NewRecord[] {
+    const { windowSizeMs } = TIMES;
+    const presentMs = this.nextMs - TICK_MS;
+    const records: NewRecord[] = [];
+    for (let market = LEAPING_DIGIT; market < MARKET_COUNT; market += 10) {
+      if (!this.#leapDice.oneIn(oneIn)) continue;
+      const number = Math.floor(presentMs / windowSizeMs);
+      const startMs = windowSizeMs * (number - (number + (market - LEAPING_DIGIT) / 10) % 2);
+      if (countOf(marketOf(market), startMs - windowSizeMs) < BASELINE_COUNT_MIN) continue;
+      const tickMs = Math.min(presentMs, startMs + windowSizeMs - TICK_MS);
+      const price = LEAP_FACTOR * (1 + market);
+      records.push(this.#sample(market, tickMs + LEAP_AFTER_MS, this.#leapDice, price));
+    }
+    return records.map((record) => this.#numbered(record));
+  }
+
+  /** A tick in which every market is at its usual price, none late: whatever leapt before is back. */
+  calm(): NewRecord[] {
+    const records = this.#allAt(this.nextMs);
+    this.#tick++;
+    return records;
+  }
+
+  /** One more sample a market into a window that is closed, a leap of all that may, and a calm tick. */
+  afterwards(countOf: CountOf): NewRecord[] {
+    return [
+      ...this.#allAt(this.nextMs - DELAYS.late[1] * TICK_MS + 5000),
+      ...this.leaps(countOf, 1),
+      ...this.calm(),
+    ];
+  }
+
+  #allAt(timeMs: number): NewRecord[] {
+    const samples = Array.from({ length: MARKET_COUNT }, (_, i) => this.#sample(i, timeMs));
+    return samples.map((record) => this.#numbered(record));
   }
 
   #later(record: NewRecord): void {
@@ -100,18 +149,18 @@ export class SampleStream {
   }
 
   /** Every fourth market has no ticks: only the log's position guards it against being counted twice. */
-  #sample(market: number, timeMs = this.nextMs): NewRecord {
-    const dice = this.#dice;
-    const instrument = `m${market}usd`;
-    // Prices whose squares need more digits than a double has, in every tenth market.
-    const price = market % 10 === 0
-      ? 1e9 + dice.below(1000) * 2 ** -20
-      : (1 + market) * (0.5 + dice.fraction());
+  #sample(
+    market: number,
+    timeMs = this.nextMs,
+    dice = this.#dice,
+    price = usualPrice(market, dice),
+  ): NewRecord {
     const hasTicks = market % 4 !== 0;
     const ticks = hasTicks ? { tickMs: timeMs, intervalMs: TICK_MS } : {};
     const timestampMs = timeMs + (hasTicks ? 137 : dice.below(TICK_MS / 2));
-    const sample = { exchange: "chaos", instrument, price, timestampMs, ...ticks };
-    const key = `chaos:${instrument}`;
+    const key = marketOf(market);
+    const [exchange, instrument] = key.split(":") as [string, string];
+    const sample = { exchange, instrument, price, timestampMs, ...ticks };
     const partition = partitionOf(key, PARTITION_COUNT);
     return { topic: TOPICS.samples, partition, key, value: encodeSample(sample) };
   }
@@ -130,4 +179,21 @@ export class SampleStream {
   #numbered(record: NewRecord): NewRecord {
     return { ...record, headers: { [SERIAL_HEADER]: `${this.#serial++}` } };
   }
+}
+
+/** Prices whose squares need more digits than a double has, in every tenth market; none is three times another. */
+function usualPrice(market: number, dice: Dice): number {
+  return market % 10 === 0
+    ? 1e9 + dice.below(1000) * 2 ** -20
+    : (1 + market) * (0.6 + 0.8 * dice.fraction());
+}
+
+/** The name of a market by its number. */
+function marketOf(market: number): string {
+  return `chaos:m${market}usd`;
+}
+
+/** Whether a market is one that leaps. */
+export function isLeaping(market: string): boolean {
+  return market.endsWith(`${LEAPING_DIGIT}usd`);
 }

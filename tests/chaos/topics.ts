@@ -8,10 +8,13 @@ import type { KafkaTopicLog } from "../../adapters/kafka/topic_log.ts";
 import { systemClock as clock } from "../../adapters/system_clock.ts";
 import type { LogRecord } from "../../ports/topic_log.ts";
 import type { StatisticsRecord } from "../../ports/statistics_store.ts";
-import { TOPICS } from "../../topology.ts";
+import { TOPICS, windowKeyOf } from "../../topology.ts";
 import type { KafkaServer } from "../integration/kafka_server.ts";
-import { PARTITION_COUNT } from "./samples.ts";
+import { type Told, toldByStatistics } from "../oracle/monitor_reference.ts";
+import { isLeaping, PARTITION_COUNT } from "./samples.ts";
 
+/** How often `statistics` is read, in ms: soon enough for prices to leap from what is published. */
+const LOOK_INTERVAL_MS = 250;
 const FETCH_BYTES = 4 * 1024 * 1024;
 /** The key of records that only make the broker begin a new segment. */
 export const FILLER_KEY = "filler";
@@ -49,6 +52,8 @@ export async function* readToEnd(
 export class StatisticsWatch {
   readonly last = new Map<string, StatisticsRecord>();
   readonly problems: string[] = [];
+  /** By partition, what a monitor may have held leaping prices against: compaction takes most of it. */
+  readonly told: readonly Told[][] = PARTITIONS.map(() => []);
   recordCount = 0;
   readonly #offsets: number[] = PARTITIONS.map(() => 0);
 
@@ -57,11 +62,15 @@ export class StatisticsWatch {
   /** Until the signal aborts, then to the end. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await clock.sleep(1000, signal);
+      await clock.sleep(LOOK_INTERVAL_MS, signal);
       await this.catchUp();
     }
     await this.catchUp();
   }
+
+  /** How many samples the last record of a window tells of. */
+  readonly countOf = (market: string, startMs: number): number =>
+    this.last.get(windowKeyOf(market, startMs))?.window.count ?? 0;
 
   /** To the present end. */
   async catchUp(): Promise<void> {
@@ -85,6 +94,8 @@ export class StatisticsWatch {
       this.problems.push(`${where}: ${key} has revision ${statistics.revision} after ${before}`);
     }
     this.last.set(key, statistics);
+    const told = toldByStatistics(record);
+    if (isLeaping(told.market)) this.told[partition]!.push(told);
   }
 }
 

@@ -3,22 +3,46 @@
  *
  * @module
  */
+import { systemClock as clock } from "../../adapters/system_clock.ts";
 import type { KafkaTopicLog } from "../../adapters/kafka/topic_log.ts";
 import { decodeCheckpoint } from "../../aggregator/checkpoint.ts";
+import { decodeNotification } from "../../adapters/codecs/notification_codec.ts";
+import { inWords } from "../../errors.ts";
 import type { StatisticsRecord } from "../../ports/statistics_store.ts";
 import { type Moments, summarise } from "../../stats/moments.ts";
+import type { Baseline, Notification } from "../../stats/notification.ts";
 import { GROUPS, REJECTED_HEADERS, TOPICS } from "../../topology.ts";
 import { exactStatistics, relativeError } from "../oracle/exact.ts";
 import { Reference, type ReferenceWindow } from "./reference.ts";
-import { PARTITION_COUNT, SERIAL_HEADER, TIMES } from "./samples.ts";
+import {
+  expectedNotifications,
+  publishedNotifications,
+  type Told,
+  toldBySample,
+} from "../oracle/monitor_reference.ts";
+import { BASELINE_COUNT_MIN, isLeaping, PARTITION_COUNT, SERIAL_HEADER, TIMES } from "./samples.ts";
 import { FILLER_KEY, PARTITIONS, readToEnd } from "./topics.ts";
 
 /** How far a mean or a deviation may be from exact arithmetic, relatively. */
 const ERROR_MAX = 1e-14;
 
+/** What monitors look for. */
+const LEAP_RULE = {
+  name: "leap",
+  kind: "ratioAbove",
+  threshold: 3,
+  sampleCountMin: BASELINE_COUNT_MIN,
+} as const;
+/** The same, as their setting has it. */
+export const RULES = JSON.stringify([
+  { name: LEAP_RULE.name, ratioAbove: LEAP_RULE.threshold, minSamples: BASELINE_COUNT_MIN },
+]);
+
 /** What must be, read off `samples` as it is. */
 export interface Expected {
   references: readonly Reference[];
+  /** By partition, the samples of markets that leap. */
+  told: readonly Told[][];
   sampleCount: number;
 }
 
@@ -35,6 +59,7 @@ export async function expectedOf(
 ): Promise<Expected> {
   const serials = new Set<number>();
   let sampleCount = 0;
+  const told: Told[][] = PARTITIONS.map(() => []);
   const references = await Promise.all(PARTITIONS.map(async (partition) => {
     const reference = new Reference({ ...TIMES, partition, partitionCount: PARTITION_COUNT });
     for await (const record of readToEnd(log, TOPICS.samples, partition)) {
@@ -43,12 +68,19 @@ export async function expectedOf(
       serials.add(serial);
       sampleCount++;
       reference.add(record);
+      told[partition]!.push(...toldBySample(record).filter(canAlarm));
     }
     return reference;
   }));
   const missing = acknowledged.difference(serials);
   if (missing.size > 0) problems.push(`samples: ${missing.size} acknowledged records are missing`);
-  return { references, sampleCount };
+  return { references, told, sampleCount };
+}
+
+/** Whether a monitor may say anything of it: of a market that leaps, and not from the future. */
+function canAlarm(told: Told): boolean {
+  return isLeaping(told.market) && "price" in told &&
+    told.timeMs - told.appendMs <= TIMES.maxSkewMs;
 }
 
 /** A window as a topic or the store has it. */
@@ -149,6 +181,69 @@ export async function rejectedProblems(
     }
   }));
   return problems;
+}
+
+/**
+ * What is wrong in `notifications`: each leap must be told there once, and its end.
+ *
+ * @param statistics By partition, what was published of the markets that leap; whether that is all,
+ * and compaction has taken nothing.
+ */
+export async function notificationsProblems(
+  log: KafkaTopicLog,
+  { told }: Pick<Expected, "told">,
+  statistics: { told: readonly Told[][]; isWhole: boolean },
+): Promise<{ count: number; problems: string[] }> {
+  const problems: string[] = [];
+  let count = 0;
+  for (const partition of PARTITIONS) {
+    const records = await Array.fromAsync(readToEnd(log, TOPICS.notifications, partition));
+    const inOrder = [...statistics.told[partition]!, ...told[partition]!]
+      .sort((a, b) => a.appendMs - b.appendMs);
+    const must = expectedNotifications(inOrder, [LEAP_RULE], TIMES.windowSizeMs, clock.nowMs());
+    const where = `notifications/${partition}`;
+    let is: string[];
+    try {
+      is = publishedNotifications(records);
+    } catch (error) {
+      problems.push(`${where}: ${inWords(error)}`);
+      continue;
+    }
+    count += is.length;
+    const missing = new Set(must).difference(new Set(is));
+    const unexpected = new Set(is).difference(new Set(must));
+    for (const one of missing) problems.push(`${where}: ${one} is missing`);
+    for (const one of unexpected) problems.push(`${where}: ${one} must not be there`);
+    const revisions = statistics.isWhole
+      ? new Set(
+        statistics.told[partition]!.flatMap((told) =>
+          "mean" in told ? [revisionOf(told.market, told)] : []
+        ),
+      )
+      : null;
+    for (const { value } of records) {
+      const wrong = valueProblem(decodeNotification(value), revisions);
+      if (wrong !== null) problems.push(`${where}: ${wrong}`);
+    }
+  }
+  if (count === 0) problems.push("notifications: no price leapt, which proves nothing");
+  return { count, problems };
+}
+
+/** What a price was held against, but for its deviation. */
+function revisionOf(market: string, { startMs, count, mean }: Omit<Baseline, "stddev">): string {
+  return JSON.stringify([market, startMs, count, mean]);
+}
+
+/** What is wrong with what a notification says of its price; `revisions`: all that were published. */
+function valueProblem(
+  { id, subject: market, price, value, baseline }: Notification,
+  revisions: ReadonlySet<string> | null,
+): string | null {
+  if (baseline === null || price === null) return `${id}: is of no price`;
+  if (value !== price / baseline.mean) return `${id}: ${value} is not ${price}/${baseline.mean}`;
+  const revision = revisionOf(market, baseline);
+  return revisions?.has(revision) ?? true ? null : `${id}: nobody published ${revision}`;
 }
 
 /** What is wrong with the counters in the last checkpoints. To be asked when no member runs: it claims. */
