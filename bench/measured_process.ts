@@ -20,7 +20,7 @@ export interface ProcessCost {
   peakMegabytes: number;
 }
 
-/** A process under way; killed when it is disposed of. One at a time: CPU time is told of all that ended. */
+/** A process under way; killed when it is disposed of. CPU time is told of all that ended since its start. */
 export class MeasuredProcess implements AsyncDisposable {
   /** In ms of `performance.now()`. */
   readonly startedMs: number;

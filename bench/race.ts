@@ -55,7 +55,7 @@ export async function race(options: RaceOptions, output: Output): Promise<void> 
       : streamsVariants(scenario).map((variant) =>
         streamsContestant(variant, scenario, streams.classPath)
       );
-    if (only !== "streams") contestants.unshift(OURS);
+    if (only !== "streams") contestants.unshift(...OURS);
     const text = reportOf(scenario, await raceOf(scenario, contestants, runCount, output));
     output.out(`${text}\n`);
     reports.push(text);
@@ -81,7 +81,7 @@ async function raceOf(
       progress.update(++done);
     }
   }
-  return [...runs].map(([{ name }, runs]) => ({ name, isOurs: name === OURS.name, runs }));
+  return [...runs].map(([who, runs]) => ({ name: who.name, isOurs: OURS.includes(who), runs }));
 }
 
 async function filled(

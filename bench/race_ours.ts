@@ -13,9 +13,7 @@ import { MeasuredProcess } from "./measured_process.ts";
 import type { Contestant } from "./race_run.ts";
 import { PARTITION_COUNT } from "./race_samples.ts";
 
-/** The aggregator. */
-export const OURS: Contestant = {
-  name: "Data Tracker",
+const AGGREGATOR: Omit<Contestant, "name" | "processCount"> = {
   groupIdOf: () => GROUPS.aggregator.id,
   output: TOPICS.statistics,
   topics: topicSpecs("kafka", PARTITION_COUNT).filter(({ name }) => name !== TOPICS.samples),
@@ -30,3 +28,13 @@ export const OURS: Contestant = {
     return [key!, { count, min, max, mean, m2 }];
   },
 };
+
+/** The aggregator: as one process, and as two that share the partitions. */
+export const OURS: readonly Contestant[] = [
+  contestant("Data Tracker", 1),
+  contestant("Data Tracker, 2 processes", 2),
+];
+
+function contestant(name: string, processCount: number): Contestant {
+  return { ...AGGREGATOR, name, processCount };
+}

@@ -21,7 +21,7 @@ type Row = RunFigures & { name: string; isOurs: boolean };
 export function reportOf(scenario: Scenario, results: readonly Result[]): string {
   const sampleCount = scenario.marketCount * scenario.tickCount;
   const rows = results.map(({ runs, ...who }): Row => ({ ...who, ...mediansOf(runs) }));
-  const ours = rows.find(({ isOurs }) => isOurs);
+  const ours = rows.filter(({ isOurs }) => isOurs);
   const [best] = rows.filter(({ isOurs }) => !isOurs).sort((a, b) =>
     a.countSeconds - b.countSeconds
   );
@@ -31,7 +31,7 @@ export function reportOf(scenario: Scenario, results: readonly Result[]): string
   }
 
 ${tableOf(rows, sampleCount)}
-${ours && best ? `\n${comparisonOf(ours, best)}\n` : ""}`;
+${best ? ours.map((row) => `\n${comparisonOf(row, best)}\n`).join("") : ""}`;
 }
 
 function tableOf(rows: readonly Row[], sampleCount: number): string {
@@ -56,7 +56,7 @@ function tableOf(rows: readonly Row[], sampleCount: number): string {
 
 function comparisonOf(ours: Row, best: Row): string {
   const times = (a: number, b: number) => `${(a / b).toFixed(2)} ×`;
-  return `Against the quickest of them (${best.name}): ` +
+  return `${ours.name} against the quickest of them (${best.name}): ` +
     `${times(best.countSeconds, ours.countSeconds)} its throughput, ` +
     `${times(ours.cpuSeconds, best.cpuSeconds)} its CPU time, ` +
     `${times(ours.peakMegabytes, best.peakMegabytes)} its peak memory.`;

@@ -22,9 +22,11 @@ export interface Contestant {
   output: string;
   /** The topics to make for it, empty. */
   topics: readonly TopicSpec[];
+  /** How many processes share the partitions. */
+  processCount: number;
   /** Whether its process ends when all is counted, unasked. */
   endsItself: boolean;
-  /** Starts its process, with an empty folder of its own. */
+  /** Starts a process, with an empty folder of its own. */
   start(at: StartPlace): MeasuredProcess;
   /** The window's key and statistics that a record of its output holds; a later one replaces an earlier. */
   windowOf(record: LogRecord): [key: string, window: ExpectedWindow];
@@ -39,7 +41,7 @@ export interface StartPlace {
 
 /** What a run came to. */
 export interface RunFigures extends ProcessCost {
-  /** From the start of the process until the group has committed the end of every partition, in s. */
+  /** From the start of the first process until the group has committed the end of every partition, in s. */
   totalSeconds: number;
   /** The same from the moment at which the group's members had their partitions. */
   countSeconds: number;
@@ -58,17 +60,27 @@ export async function run(
   await broker.reset(groupId, topics);
   const folder = await Deno.makeTempDir({ prefix: "race-" });
   try {
-    await using process = contestant.start({ broker: brokerAddress, groupId, folder });
-    const check = () => process.assertRuns();
+    await using stack = new AsyncDisposableStack();
+    const processes: MeasuredProcess[] = [];
+    for (let i = 0; i < contestant.processCount; i++) {
+      const place = { broker: brokerAddress, groupId, folder: `${folder}/${i}` };
+      await Deno.mkdir(place.folder);
+      processes.push(stack.use(contestant.start(place)));
+    }
+    const check = () => processes.forEach((process) => process.assertRuns());
+    // The first of several begins alone: what it counts until the others have joined is in the figures.
     await broker.assigned(groupId, check);
     const assignedMs = performance.now();
     await broker.counted(groupId, check);
     const countedMs = performance.now();
-    const cost = await process.end(contestant);
+    // At once: who is left would take the others' partitions over.
+    const costs = await Promise.all(processes.map((process) => process.end(contestant)));
     await verify(contestant, broker.records(output), expected);
     return {
-      ...cost,
-      totalSeconds: (countedMs - process.startedMs) / 1_000,
+      // Each is of all that have ended by then.
+      cpuSeconds: Math.max(...costs.map(({ cpuSeconds }) => cpuSeconds)),
+      peakMegabytes: costs.reduce((sum, { peakMegabytes }) => sum + peakMegabytes, 0),
+      totalSeconds: (countedMs - processes[0]!.startedMs) / 1_000,
       countSeconds: (countedMs - assignedMs) / 1_000,
     };
   } catch (cause) {

@@ -90,6 +90,7 @@ export function streamsContestant(
     groupIdOf: (runId) => `streams-${runId}`,
     output: OUTPUT,
     topics: [{ name: OUTPUT, partitionCount: PARTITION_COUNT, retentionMs: 1e9, compacted: true }],
+    processCount: 1,
     endsItself: true,
     start({ broker, groupId, folder }) {
       const all = Object.entries({
