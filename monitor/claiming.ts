@@ -13,7 +13,7 @@ import type { Claim, LogRecord, TopicLog } from "../ports/topic_log.ts";
 import { readCommit } from "../roles/commit_metadata.ts";
 import { checkPlace, type Fingerprint } from "../roles/position_check.ts";
 import { deleteAll, isOfCheckpoint, putAll } from "../roles/saved_state.ts";
-import { topicTail } from "../roles/topic_tail.ts";
+import { isThinned, topicTail } from "../roles/topic_tail.ts";
 import type { Notification } from "../stats/notification.ts";
 import { TOPICS } from "../topology.ts";
 import {
@@ -101,6 +101,7 @@ export async function openMonitorPartition(
       statistics: new Map(),
       notifications: new Map(),
       samples: new SampleMarks(silenceMaxMs),
+      isThinned: committed?.isThinned ?? false,
     },
     offsets: await positionsOf(claim, committed, state, config, deps),
     fingerprints: { ...committed?.fingerprints },
@@ -191,10 +192,16 @@ async function restore(
     takePlace(places.notifications, alarm.windowStartMs, record.offset);
   });
   const statisticsThrough = offsets.get(TOPICS.statistics)! - 1;
+  const last = committed.fingerprints[TOPICS.statistics]?.offset ?? -1;
+  // The first is a record that is needed, or nothing is.
+  let before = { offset: restoreFrom.statistics - 1, appendMs: NaN };
   await read(TOPICS.statistics, restoreFrom.statistics, statisticsThrough, (record) => {
+    if (isThinned(before, record)) places.isThinned = true;
+    before = record;
     rebuilt.restoreStatistics(record);
     takePlace(places.statistics, startMsOf(record), record.offset);
   });
+  if (before.offset < last) places.isThinned = true;
   // Only with rules on silence does it matter when exactly each market was heard of.
   if (longestSilenceMs(state.config.rules, "marketSilent") > 0) {
     const through = offsets.get(TOPICS.samples)! - 1;

@@ -12,7 +12,8 @@ import type { Clock, Random } from "../ports/clock.ts";
 import type { PartitionState, PartitionStateStore } from "../ports/partition_state.ts";
 import type { Claim, LogRecord, OffsetOutOfRangeError, TopicLog } from "../ports/topic_log.ts";
 import { StopPartitionError } from "../roles/partition_task.ts";
-import { fingerprintOf, outOfRange } from "../roles/position_check.ts";
+import { fingerprintOf, outOfRange, placeOf } from "../roles/position_check.ts";
+import { isThinned } from "../roles/topic_tail.ts";
 import { TOPICS, windowKeyOf } from "../topology.ts";
 import { startMsOf, takePlace } from "./checkpoint.ts";
 import {
@@ -33,8 +34,6 @@ const WAIT_MS = 1000;
 const FOUND_MAX = 5_000;
 /** How far behind the present the wall clock may say that nothing came, in ms: records under way are older than this. */
 const CLOCK_SLACK_MS = 2_000;
-/** Offsets missing between two records of a topic that was not compacted there: a transaction's mark has one. */
-const GAP_OF_TRANSACTIONS = 1;
 
 /** What an owner works with. */
 export interface MonitorOwnerDeps {
@@ -148,6 +147,7 @@ class Owner {
     this.#fold();
     this.#ahead = null;
     if (isCaughtUp) {
+      this.opened.places.isThinned = false;
       const aheadMs = Number.isFinite(this.#clockAheadMs) ? this.#clockAheadMs : 0;
       this.opened.state.advance(beganMs - CLOCK_SLACK_MS - aheadMs);
     }
@@ -184,13 +184,16 @@ class Owner {
     if (!isBehind) return;
     await this.#inputs.readAhead(TOPICS.statistics, newestMs + this.config.aheadMs, signal);
     this.#ahead = new Map();
-    let isCompacted = false;
-    let before = this.#inputs.offsets[TOPICS.statistics]! - 1;
+    let isSomeGone = this.opened.places.isThinned;
+    const last = this.opened.fingerprints[TOPICS.statistics];
+    let before = last === undefined
+      ? { offset: this.#inputs.offsets[TOPICS.statistics]! - 1, appendMs: NaN }
+      : placeOf(last);
     for (const record of this.#inputs.waiting(TOPICS.statistics)) {
-      isCompacted ||= record.offset - before > GAP_OF_TRANSACTIONS + 1;
-      before = record.offset;
+      isSomeGone ||= isThinned(before, record);
+      before = record;
       const { key } = record;
-      if (isCompacted && key !== null && !this.#ahead.has(key)) this.#ahead.set(key, record);
+      if (isSomeGone && key !== null && !this.#ahead.has(key)) this.#ahead.set(key, record);
     }
   }
 

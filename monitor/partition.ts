@@ -311,11 +311,11 @@ export class MonitorPartition {
   #baseline(market: WatchedMarket, rule: PriceRule, startMs: number): Baseline | null {
     const { windowSizeMs } = this.config;
     const known = baselineOf(market, rule, startMs, windowSizeMs);
-    if (known !== null) return known;
-    // What was published first may be gone already, and the next of its window stand further on.
+    if (known !== null && known.count >= rule.sampleCountMin) return known;
+    // What was published then may be gone already, and the next of its window stand further on.
     const record = this.lookAhead(market.subject, startMs - windowSizeMs);
     const ahead = record === null ? null : readStatistics(record);
-    if (ahead === null) return null;
+    if (ahead === null) return known;
     takeBaseline(market, ahead.baseline, windowSizeMs);
     this.dirty.add(market);
     return baselineOf(market, rule, startMs, windowSizeMs);

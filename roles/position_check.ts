@@ -20,6 +20,11 @@ export function fingerprintOf(record: LogRecord): Fingerprint {
   return { offset: record.offset, hash };
 }
 
+/** Where the record of a fingerprint stood, and when the log took it. */
+export function placeOf({ offset, hash }: Fingerprint): Pick<LogRecord, "offset" | "appendMs"> {
+  return { offset, appendMs: Number(hash.slice(0, hash.indexOf(":"))) };
+}
+
 /** Where a group stands in a topic's partition. */
 export interface Place {
   topic: string;

@@ -72,6 +72,18 @@ export async function* topicTail(
   }
 }
 
+/**
+ * Whether compaction took records from between two that were read one after the other. A transaction's
+ * mark takes an offset, too, but none within a batch, which has one append time.
+ */
+export function isThinned(
+  before: Pick<LogRecord, "offset" | "appendMs">,
+  after: Pick<LogRecord, "offset" | "appendMs">,
+): boolean {
+  const missing = after.offset - before.offset - 1;
+  return missing > 1 || (missing === 1 && before.appendMs === after.appendMs);
+}
+
 function unreachable(range: TailRange, offset: number, cause?: unknown): StopPartitionError {
   return new StopPartitionError(
     `what was known up to offset ${range.through} of ${range.topic} cannot be read back from offset ${offset}: was the topic deleted, made again or cut short? SKIP_LOST=yes goes on with what is left`,

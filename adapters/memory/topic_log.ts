@@ -94,9 +94,11 @@ export class MemoryBroker {
   append(records: readonly NewRecord[]): void {
     for (const { topic, partition } of records) this.partition(topic, partition);
     const touched = new Set<Partition>();
+    // One for all, as a broker gives one to a batch.
+    const nowMs = this.clock.nowMs();
     for (const { topic, partition, key, value, headers = {} } of records) {
       const to = this.partition(topic, partition);
-      const appendMs = Math.max(this.clock.nowMs(), to.records.at(-1)?.appendMs ?? 0);
+      const appendMs = Math.max(nowMs, to.records.at(-1)?.appendMs ?? 0);
       to.records.push({ offset: to.nextOffset, appendMs, key, value, headers });
       to.nextOffset++;
       touched.add(to);

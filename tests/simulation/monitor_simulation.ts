@@ -9,6 +9,7 @@
 import { deepStrictEqual } from "node:assert";
 import { Registry } from "prom-client";
 import { encodeSample } from "../../adapters/codecs/sample_codec.ts";
+import { decodeStatistics } from "../../adapters/codecs/statistics_codec.ts";
 import { MemoryStateStore } from "../../adapters/memory/partition_state.ts";
 import { MemoryBroker } from "../../adapters/memory/topic_log.ts";
 import { MemoryWindowStore } from "../../adapters/memory/window_store.ts";
@@ -17,7 +18,8 @@ import { createMonitor } from "../../monitor/monitor.ts";
 import type { Rule } from "../../monitor/rules.ts";
 import { type Watched, watchedKeyOf } from "../../monitor/watched.ts";
 import type { PartitionStateStore } from "../../ports/partition_state.ts";
-import { partitionOf, TOPICS, topicSpecs } from "../../topology.ts";
+import type { LogRecord } from "../../ports/topic_log.ts";
+import { partitionOf, TOPICS, topicSpecs, windowKeyOf } from "../../topology.ts";
 import {
   expectedNotifications,
   publishedNotifications,
@@ -59,6 +61,11 @@ const HEAL_STEP_MS = 4_000;
 const BEHIND_MS = 30 * 86_400_000;
 const MARKETS = ["a", "b", "c", "d", "e", "f"];
 const PRICE_RULE = { filters: {}, sampleCountMin: 3, leavesOutAlarmed: false };
+/** With compaction only what any revision of a window would tell is the same whatever it took. */
+const FAR_APART: Rule[] = [
+  { name: "leap", kind: "ratioAbove", threshold: 3, ...PRICE_RULE },
+  { name: "gone", kind: "marketSilent", threshold: 25_000, filters: {}, sources: null },
+];
 const RULES: Rule[] = [
   { name: "leap", kind: "ratioAbove", threshold: 3, ...PRICE_RULE },
   { name: "fall", kind: "ratioBelow", threshold: 0.5, ...PRICE_RULE },
@@ -92,13 +99,19 @@ class MonitorSimulation {
   #appendMs = 0;
   /** How far the samples' own clocks are behind the log's, in ms. */
   readonly #behindMs: number;
+  /** Whether `statistics` is compacted now and then; by partition, what was in it before. */
+  readonly #isCompacting: boolean;
+  readonly #statistics: LogRecord[][] = [];
+  readonly #rules: Rule[];
 
   constructor(seed: number, private readonly bugs: MonitorBugs) {
     this.#dice = new Dice(seed);
     this.#world = new World(this.#dice);
     this.#world.nowMs = 1_000_000_020_000;
     this.#behindMs = this.#dice.oneIn(3) ? BEHIND_MS : 0;
-    // No two records of one time: between topics only time tells which came first.
+    this.#isCompacting = this.#dice.oneIn(3);
+    this.#rules = this.#isCompacting ? FAR_APART : RULES;
+    // No two appends at one time: between topics only time tells which came first.
     const nowMs = () => this.#appendMs = Math.max(this.#appendMs + 1, this.#world.nowMs);
     this.#broker = new MemoryBroker({ nowMs, sleep: () => Promise.resolve() });
     for (const spec of topicSpecs("kafka", PARTITION_COUNT)) this.#broker.create(spec);
@@ -136,7 +149,7 @@ class MonitorSimulation {
     const log = new SimulatedLog(this.#world, this.#broker, process, this.bugs);
     const clock = this.#world.clockOf(process);
     const deps = { log, states: this.#states(process, disk), clock, random: this.#dice };
-    createMonitor({ ...deps, registry: new Registry() }, { ...CONFIG, rules: RULES })
+    createMonitor({ ...deps, registry: new Registry() }, { ...CONFIG, rules: this.#rules })
       .run(new AbortController().signal);
     return Object.assign(process, { disk, log, wakeMs: 0 });
   }
@@ -201,9 +214,11 @@ class MonitorSimulation {
         return;
       case 11:
         return this.#assign(dice.below(PARTITION_COUNT), member);
-      default:
-        await this.#drain(1 + dice.below(20));
+      case 12:
+        if (this.#isCompacting) return this.#compact();
+        break;
     }
+    await this.#drain(1 + dice.below(20));
   }
 
   async #drain(turnCount: number): Promise<void> {
@@ -215,13 +230,47 @@ class MonitorSimulation {
     for (const name of MARKETS) {
       if (this.#dice.oneIn(4)) continue;
       const usual = 100 + this.#dice.below(10);
-      const price = this.#dice.oneIn(15) ? usual * 5 : this.#dice.oneIn(20) ? usual / 4 : usual;
       const agoMs = this.#dice.oneIn(8) ? this.#dice.below(70_000) : this.#dice.below(3_000);
       const timestampMs = this.#world.nowMs - this.#behindMs - agoMs;
       const market = `sim:${name}`;
+      const price = usual * this.#factor(market, timestampMs);
       const value = encodeSample({ exchange: "sim", instrument: name, price, timestampMs });
       const partition = partitionOf(market, PARTITION_COUNT);
       this.#broker.append([{ topic: TOPICS.samples, partition, key: market, value }]);
+    }
+  }
+
+  /** By how much a price leaps or falls. */
+  #factor(market: string, timestampMs: number): number {
+    if (!this.#isCompacting) return this.#dice.oneIn(15) ? 5 : this.#dice.oneIn(20) ? 1 / 4 : 1;
+    const { windowSizeMs } = CONFIG;
+    const number = Math.floor(timestampMs / windowSizeMs);
+    // No leap is held against a window that has one, or that nobody may know of.
+    const mayLeap = number % 2 === 0 && this.#dice.oneIn(5);
+    return mayLeap && this.#isPublished(market, (number - 1) * windowSizeMs) ? 100 : 1;
+  }
+
+  #isPublished(market: string, startMs: number): boolean {
+    return this.#statisticsOf(partitionOf(market, PARTITION_COUNT)).some(({ key, value }) =>
+      key === windowKeyOf(market, startMs) &&
+      decodeStatistics(value).window.count >= PRICE_RULE.sampleCountMin
+    );
+  }
+
+  /** All that was ever published. */
+  #statisticsOf(partition: number): readonly LogRecord[] {
+    const all = this.#statistics[partition] ??= [];
+    const through = all.at(-1)?.offset ?? -1;
+    const { records } = this.#broker.partition(TOPICS.statistics, partition);
+    all.push(...records.filter(({ offset }) => offset > through));
+    return all;
+  }
+
+  #compact(): void {
+    for (let partition = 0; partition < PARTITION_COUNT; partition++) {
+      this.#statisticsOf(partition);
+      const { nextOffset } = this.#broker.partition(TOPICS.statistics, partition);
+      this.#broker.compact(TOPICS.statistics, partition, this.#dice.below(nextOffset + 1));
     }
   }
 
@@ -276,9 +325,10 @@ class MonitorSimulation {
     const all = (topic: string) =>
       Array.from({ length: PARTITION_COUNT }, (_, i) => this.#broker.partition(topic, i).records)
         .flat();
-    const told = toldOf(all(TOPICS.samples), all(TOPICS.statistics));
+    const statistics = Array.from({ length: PARTITION_COUNT }, (_, i) => this.#statisticsOf(i));
+    const told = toldOf(all(TOPICS.samples), statistics.flat());
     const notifications = all(TOPICS.notifications);
-    const rules = RULES.map((rule): ReferenceRule => ({ sampleCountMin: 0, ...rule }));
+    const rules = this.#rules.map((rule): ReferenceRule => ({ sampleCountMin: 0, ...rule }));
     // The last look at the clock was before time passed last, and allows for records under way.
     const endMs = this.#world.nowMs - HEAL_STEP_MS - 2_000;
     deepStrictEqual(
