@@ -10,6 +10,7 @@ import { systemClock as clock, systemRandom as random } from "../adapters/system
 import { createAggregator } from "../aggregator/aggregator.ts";
 import { createApiRole } from "../api/role.ts";
 import type { Config, RoleName } from "../config.ts";
+import { formatDuration } from "../config/duration.ts";
 import { inWords } from "../errors.ts";
 import { createNotifier } from "../notifier/notifier.ts";
 import type { Engine } from "./engine.ts";
@@ -23,9 +24,11 @@ import { mergingDays } from "../writer/day_merging.ts";
 import { createWriter } from "../writer/writer.ts";
 import { VERSION } from "../version.ts";
 
-const HOUR_MS = 3_600_000;
+const MINUTE_MS = 60_000;
 /** What a fresh `deno task dev` has to show, in ms of simulated past. */
-const PAST_MS = 24 * HOUR_MS;
+const PAST_MS = 24 * 60 * MINUTE_MS;
+/** And no more ticks of it: with `INTERVAL=1s` a day would take minutes to play. */
+const PAST_TICKS_MAX = 1_440;
 
 /** Under which name the state store remembers whether the past was played whole. */
 const PAST_STATE = "past";
@@ -121,22 +124,26 @@ async function createSampling(config: Config, engine: Engine, { registry }: Proc
   /** What comes after it in time must come after it in the log. */
   async function playPast(signal: AbortSignal): Promise<void> {
     const nowMs = clock.nowMs();
-    const range = { fromMs: nowMs - PAST_MS, toMs: nowMs + 1 };
+    const pastMs = Math.min(PAST_MS, PAST_TICKS_MAX * (config.intervalMs ?? MINUTE_MS));
+    const range = { fromMs: nowMs - pastMs, toMs: nowMs + 1 };
     await state.write(PAST_STATE, "playing");
     const played = await playHistory(log, past!, { ...config, schedule, ...range }, signal);
     if (signal.aborted) return;
     await state.write(PAST_STATE, "played");
     const durationMs = clock.nowMs() - nowMs;
     getLogger(["data-tracker"]).info(
-      "Played the last 24 simulated hours: {sampleCount} samples of {tickCount} ticks ({durationMs} ms)",
-      { ...played, durationMs },
+      "Played {past} of simulated past: {sampleCount} samples of {tickCount} ticks ({durationMs} ms)",
+      { ...played, past: formatDuration(pastMs), durationMs },
     );
     isPastPlayed = true;
   }
 
   const role: Role = {
     name: sampler.name,
-    health: () => sampler.health(),
+    health: () =>
+      isPastPlayed
+        ? sampler.health()
+        : { ready: false, problems: ["its simulated past is being played"] },
     async run(signal) {
       if (isFresh) await playPast(signal);
       await sampler.run(signal);

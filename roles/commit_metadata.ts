@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { StopPartitionError } from "./partition_task.ts";
+import { StopPartitionError, WrongSettingError } from "./partition_task.ts";
 import type { PlaceWords } from "./position_check.ts";
 
 /** Settings that a partition's commits are worthless without. */
@@ -12,7 +12,10 @@ export interface CommittedSettings {
   windowSizeMs: number;
 }
 
-const SETTINGS = [["partitionCount", "PARTITIONS"], ["windowSizeMs", "WINDOW"]] as const;
+const SETTINGS = [
+  { setting: "PARTITIONS", field: "partitionCount", show: String },
+  { setting: "WINDOW", field: "windowSizeMs", show: (ms: number) => `${ms / 1000}s` },
+] as const;
 
 /** Writes the commit's metadata: at most 4 kB, where every part is bounded. */
 export function encodeCommit(version: number, checkpoint: object): string {
@@ -37,7 +40,8 @@ export function decodeCommit<T>(version: number, metadata: string): T {
 /**
  * Reads a commit that this process is to go on from.
  *
- * @throws {StopPartitionError} Where it cannot, because it was not made by this program, or with other settings.
+ * @throws {StopPartitionError} Where it cannot, because it was not made by this program; a
+ * {@link WrongSettingError} where it was made with other settings.
  */
 export function readCommit<T extends CommittedSettings>(
   decode: (metadata: string) => T,
@@ -54,11 +58,13 @@ export function readCommit<T extends CommittedSettings>(
       { cause },
     );
   }
-  for (const [name, setting] of SETTINGS) {
-    const [was, is] = [checkpoint[name], config[name]];
+  for (const { setting, field, show } of SETTINGS) {
+    const [was, is] = [checkpoint[field], config[field]];
     if (was === is) continue;
-    throw new StopPartitionError(
-      `${setting} was ${was} when this partition was ${done} and is ${is} now; set it back, or start a new deployment`,
+    throw new WrongSettingError(
+      `${setting} was ${show(was)} when this was ${done} and is ${
+        show(is)
+      } now; set it back, or begin anew: in another DATA_DIR, or with Kafka on other topics`,
     );
   }
   return checkpoint;

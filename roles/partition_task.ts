@@ -36,6 +36,11 @@ export class StopPartitionError extends Error {
   override name = "StopPartitionError";
 }
 
+/** Thrown by work that no partition can do: the whole role ends. */
+export class WrongSettingError extends StopPartitionError {
+  override name = "WrongSettingError";
+}
+
 /** Of a partition whose committed offset its log does not reach: another log is there than the one that was read. */
 export function recreated(
   { topic, offset, endOffset }: Pick<OffsetOutOfRangeError, "topic" | "offset" | "endOffset">,
@@ -71,7 +76,7 @@ export type PartitionWork = (
   progress: () => void,
 ) => Promise<void>;
 
-/** Owns the partition until it is revoked; never rejects. */
+/** Owns the partition until it is revoked. @throws {WrongSettingError} And nothing else. */
 export async function runPartition(task: PartitionTask, work: PartitionWork): Promise<void> {
   const { log, group, partition, revoked, clock, random, problems } = task;
   const logger = getLogger(["data-tracker", group.id]);
@@ -106,6 +111,8 @@ export async function runPartition(task: PartitionTask, work: PartitionWork): Pr
           partition,
           problem: inWords(error),
         });
+      } else if (error instanceof WrongSettingError) {
+        throw error;
       } else if (error instanceof StopPartitionError) {
         report("error", inWords(error), "stopped, other partitions go on");
         await claim?.release();

@@ -1,4 +1,4 @@
-import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
+import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert";
 import { configure, reset } from "@logtape/logtape";
 import { countingRandom, ManualClock } from "../adapters/memory/manual_clock.ts";
 import { type Claim, FencedError, LogAwayError } from "../ports/topic_log.ts";
@@ -9,6 +9,7 @@ import {
   type PartitionWork,
   runPartition,
   StopPartitionError,
+  WrongSettingError,
 } from "./partition_task.ts";
 
 /** Owns partition 3 of a log that notes claims and releases. */
@@ -105,6 +106,12 @@ Deno.test("runPartition() stops for good where the work says so, and says why un
   task.revoke.abort();
   await task.ended;
   strictEqual(task.problems.size, 0);
+});
+
+Deno.test("runPartition() gives its claim up and fails where a setting is wrong for all partitions", async () => {
+  const task = own(() => Promise.reject(new WrongSettingError("WINDOW was 1h and is 1m")));
+  await rejects(task.ended, WrongSettingError);
+  strictEqual(task.held(), 0);
 });
 
 Deno.test("runPartition() ends without a problem where work fails because it was revoked", async () => {
