@@ -86,7 +86,7 @@ async function sendTest(config: Config, channel: ChannelConfig, output: Output):
   }
   const { reason, retryable, retryAfterMs, isUnknown } = delivery;
   const after = retryAfterMs === undefined ? "" : ` in ${formatDuration(Math.ceil(retryAfterMs))}`;
-  const then = retryable ? `it may be sent later${after}` : "trying again will not help";
+  const then = retryable ? `try again${after}` : "trying again will not help";
   const what = isUnknown ? "nobody knows whether it was sent" : "not sent";
   output.err(`${channel.name}: ${what}: ${reason}; ${then}\n`);
   return EXIT.failure;

@@ -38,7 +38,7 @@ Deno.test("notify ends with 1 where the test was not sent, and says why and what
   const CHANNELS = JSON.stringify([{ name: "hook", type: "webhook", url: server.url }]);
   const { code, out, err } = await outputOf(notifyCommand, ["--test", "hook"], { CHANNELS });
   deepStrictEqual([code, out], [1, ""]);
-  match(err, /^hook: not sent: .*answered 503; it may be sent later in 1m(30s|29s\d+ms)\n$/);
+  match(err, /^hook: not sent: .*answered 503; try again in 1m(30s|29s\d+ms)\n$/);
 });
 
 Deno.test("notify names the channels that there are where another is asked for", async () => {

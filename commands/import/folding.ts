@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { splitInstrument } from "../../adapters/sources/instrument_assets.ts";
 import type { StatisticsRecord } from "../../ports/statistics_store.ts";
 import type { Sample } from "../../stats/sample.ts";
 import {
@@ -32,14 +33,18 @@ export interface FoldingCounts {
   windowCount: number;
 }
 
-/** The sample of a row; its tick is the start of the interval it lies in. */
+/**
+ * The sample of a row; its tick is the start of the interval it lies in, and what is priced in what is
+ * read off its instrument's name, where that is certain.
+ */
 export function sampleOf(
   { exchange, instrument, timestampMs, price }: Readonly<Row>,
   intervalMs: number | null,
 ): Sample {
-  if (intervalMs === null) return { exchange, instrument, price, timestampMs };
+  const sample = { exchange, instrument, ...splitInstrument(instrument), price, timestampMs };
+  if (intervalMs === null) return sample;
   const tickMs = Math.floor(timestampMs / intervalMs) * intervalMs;
-  return { exchange, instrument, price, timestampMs, tickMs, intervalMs };
+  return { ...sample, tickMs, intervalMs };
 }
 
 /**

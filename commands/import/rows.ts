@@ -25,6 +25,9 @@ export type RowReader = (line: string) => Row | RefusedRow;
 /** The fields that a row must have. */
 const FIELDS = ["exchange", "instrument", "timestamp", "price"] as const;
 
+/** Times that no price has in ms since the epoch, and all prices in seconds: of 1970 to 1973, or of 2001 to 5138. */
+const SECONDS = { from: 1e9, to: 1e11 };
+
 /** How much of a bad value is quoted. */
 const QUOTED_LENGTH_MAX = 40;
 
@@ -111,6 +114,12 @@ function checked(fields: readonly unknown[] | RefusedRow, limits: RowLimits): Ro
   const timestampMs = timeOf(timestamp);
   if (!isTimeMs(timestampMs)) {
     return malformed(`timestamp ${quoted(timestamp)}: must be ISO 8601 or epoch milliseconds`);
+  }
+  if (timestampMs >= SECONDS.from && timestampMs < SECONDS.to) {
+    const year = new Date(timestampMs).getUTCFullYear();
+    return malformed(
+      `timestamp ${quoted(timestamp)}: is of ${year}; are these seconds? It must be milliseconds`,
+    );
   }
   const price = numberOf(priceText);
   if (!isPrice(price)) return malformed(`price ${quoted(priceText)}: must be from 0 to 1e100`);

@@ -77,6 +77,13 @@ Deno.test("rowReaderFor() refuses times that are none", () => {
   ) match(refused(`a,b,${text},1`).detail, /^timestamp ".*": must be ISO 8601/, text);
 });
 
+Deno.test("rowReaderFor() takes seconds for no milliseconds", () => {
+  match(
+    refused("a,b,1522886400,1").detail,
+    /^timestamp "1522886400": is of 1970; are these seconds/,
+  );
+});
+
 Deno.test("rowReaderFor() refuses prices that are none, and says which", () => {
   for (const text of ["", "NaN", "Infinity", "-1", "1e101", "0x10", "1_000", "1 000", "abc"]) {
     deepStrictEqual(refused(`a,b,0,${text}`), {
