@@ -27,7 +27,8 @@ export function namedList<T extends { name: string }>(
   return z.string().transform((text, context) => {
     const json = parseJson(text);
     if (!Array.isArray(json) || json.length > countMax) {
-      const message = `must be a JSON list of ${countMax} ${one}s at most, like ${example}`;
+      const message = `must be a JSON list of ${countMax} ${one}s at most, like ${example}` +
+        jsonFault(text);
       context.issues.push({ code: "custom", message, input: text });
       return z.NEVER;
     }
@@ -46,6 +47,17 @@ export function parseJson(text: string): unknown {
     return JSON.parse(text);
   } catch {
     return null;
+  }
+}
+
+/** Where a text stops being JSON; of the text nothing, for it may hold secrets. */
+function jsonFault(text: string): string {
+  try {
+    JSON.parse(text);
+    return "";
+  } catch (error) {
+    const [place] = /line \d+ column \d+/.exec((error as Error).message) ?? [];
+    return place === undefined ? "; it is no JSON" : `; it is no JSON from ${place} on`;
   }
 }
 

@@ -18,7 +18,7 @@ const SILENCE_MIN_MS = 60_000;
 const positive = (what: string) => z.number(`must be ${what}`).positive(`must be ${what}`);
 
 const KINDS = ["ratioAbove", "ratioBelow", "deviations", "marketSilent", "sourceSilent"] as const;
-const KINDS_ALLOWED = `must have one of ${KINDS.join(", ")}`;
+const KINDS_ALLOWED = `must have exactly one of ${KINDS.join(", ")}`;
 const PRICE_FIELDS = ["minSamples", "skipAlarmedHours"] as const;
 
 const ruleSchema = z.strictObject({

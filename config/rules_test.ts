@@ -45,12 +45,12 @@ for (
     [
       "a rule that looks for nothing",
       { name: "a" },
-      ": must have one of ratioAbove, ratioBelow, deviations, marketSilent, sourceSilent",
+      ": must have exactly one of ratioAbove, ratioBelow, deviations, marketSilent, sourceSilent",
     ],
     [
       "a rule that looks for two things",
       { name: "a", ratioAbove: 2, deviations: 3 },
-      ": must have one of ratioAbove, ratioBelow, deviations, marketSilent, sourceSilent",
+      ": must have exactly one of ratioAbove, ratioBelow, deviations, marketSilent, sourceSilent",
     ],
     [
       "a ratio of nothing",
