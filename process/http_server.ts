@@ -5,6 +5,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { Peer } from "../api/client.ts";
+import { OperatorError } from "../errors.ts";
 import type { Clock } from "../ports/clock.ts";
 
 /** Answers a request of this peer. */
@@ -114,6 +115,6 @@ function explained<Server>(
       : `HOST: cannot listen at ${host}:${port} (${
         (cause as Error).message
       }); set HOST to an address of this machine`;
-    throw new Error(message, { cause });
+    throw new OperatorError(message, { cause });
   }
 }

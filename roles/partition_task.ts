@@ -8,7 +8,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { inWords } from "../errors.ts";
+import { inWords, OperatorError } from "../errors.ts";
 import type { Clock, Random } from "../ports/clock.ts";
 import {
   type Claim,
@@ -37,7 +37,7 @@ export class StopPartitionError extends Error {
 }
 
 /** Thrown by work that no partition can do: the whole role ends. */
-export class WrongSettingError extends StopPartitionError {
+export class WrongSettingError extends OperatorError {
   override name = "WrongSettingError";
 }
 

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { OperatorError } from "../../errors.ts";
 
 const LOCK_FILE = ".lock";
 
@@ -25,7 +26,7 @@ export async function openDataDirectory(path: string): Promise<DataDirectory> {
     await Deno.mkdir(path, { recursive: true });
     lock = await Deno.open(fileIn(path, LOCK_FILE), { create: true, read: true, write: true });
   } catch (cause) {
-    throw new Error(
+    throw new OperatorError(
       `DATA_DIR: cannot write to ${path} (${(cause as Error).message}); give this user write ` +
         `access to the folder, or set DATA_DIR to another`,
       { cause },
@@ -33,7 +34,7 @@ export async function openDataDirectory(path: string): Promise<DataDirectory> {
   }
   try {
     if (!await lock.tryLock(true)) {
-      throw new Error(
+      throw new OperatorError(
         `DATA_DIR: ${path} is in use by another process${await ownerOf(lock)}; stop that one ` +
           `first, or set DATA_DIR to another folder`,
       );
