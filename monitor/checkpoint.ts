@@ -27,8 +27,8 @@ export interface MonitorCheckpoint {
   fingerprints: Record<string, Fingerprint>;
   /** Per topic, from where it must be read to rebuild the state on an empty disk. */
   restoreFrom: { statistics: number; notifications: number; polls: number; samples: number };
-  /** Whether compaction took statistics that came before the position, and later ones of their windows may be still to come. */
-  isThinned: boolean;
+  /** Statistics that the log took until then may stand in for those before the position that compaction took; 0: it took none. In ms since the epoch. */
+  thinnedMs: number;
   /** The offset of the last record this partition sent to `notifications`; −1 before the first. */
   notificationsThrough: number;
 }
@@ -51,24 +51,24 @@ export interface MonitorPlaces {
   statistics: Places;
   notifications: Places;
   samples: SampleMarks;
-  /** As {@link MonitorCheckpoint.isThinned}. */
-  isThinned: boolean;
+  /** As {@link MonitorCheckpoint.thinnedMs}. */
+  thinnedMs: number;
 }
 
 /** Writes the places. */
 export function encodePlaces(places: MonitorPlaces): string {
-  const { statistics, notifications, samples, isThinned } = places;
-  return JSON.stringify([[...statistics], [...notifications], samples.marks, isThinned]);
+  const { statistics, notifications, samples, thinnedMs } = places;
+  return JSON.stringify([[...statistics], [...notifications], samples.marks, thinnedMs]);
 }
 
 /** Reads {@link encodePlaces}. */
 export function decodePlaces(text: string, silenceMaxMs: number): MonitorPlaces {
-  const [statistics, notifications, marks, isThinned = false] = JSON.parse(text);
+  const [statistics, notifications, marks, thinnedMs = 0] = JSON.parse(text);
   return {
     statistics: new Map(statistics),
     notifications: new Map(notifications),
     samples: new SampleMarks(silenceMaxMs, marks),
-    isThinned,
+    thinnedMs,
   };
 }
 

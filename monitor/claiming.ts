@@ -69,6 +69,9 @@ export const WORDS = {
   startOver: "To start over, delete the group's offsets",
 };
 
+/** So far the log's clock may be ahead of this process's, in ms. */
+const CLOCK_SLACK_MS = 10_000;
+
 /** What is read in this order where records came in the same millisecond: a price is held against what was there. */
 const TOPICS_READ = [TOPICS.statistics, TOPICS.polls, TOPICS.samples];
 
@@ -101,7 +104,7 @@ export async function openMonitorPartition(
       statistics: new Map(),
       notifications: new Map(),
       samples: new SampleMarks(silenceMaxMs),
-      isThinned: committed?.isThinned ?? false,
+      thinnedMs: committed?.thinnedMs ?? 0,
     },
     offsets: await positionsOf(claim, committed, state, config, deps),
     fingerprints: { ...committed?.fingerprints },
@@ -195,13 +198,15 @@ async function restore(
   const last = committed.fingerprints[TOPICS.statistics]?.offset ?? -1;
   // The first is a record that is needed, or nothing is.
   let before = { offset: restoreFrom.statistics - 1, appendMs: NaN };
+  let isSomeGone = false;
   await read(TOPICS.statistics, restoreFrom.statistics, statisticsThrough, (record) => {
-    if (isThinned(before, record)) places.isThinned = true;
+    isSomeGone ||= isThinned(before, record);
     before = record;
     rebuilt.restoreStatistics(record);
     takePlace(places.statistics, startMsOf(record), record.offset);
   });
-  if (before.offset < last) places.isThinned = true;
+  // What took their place had come by now.
+  if (isSomeGone || before.offset < last) places.thinnedMs = deps.clock.nowMs() + CLOCK_SLACK_MS;
   // Only with rules on silence does it matter when exactly each market was heard of.
   if (longestSilenceMs(state.config.rules, "marketSilent") > 0) {
     const through = offsets.get(TOPICS.samples)! - 1;

@@ -18,6 +18,9 @@ import {
 const FETCH_BYTES = 1024 * 1024;
 /** What is held of a topic that is read ahead, in bytes: an hour's statistics of some 40,000 markets. */
 const AHEAD_BYTES_MAX = 24 * 1024 * 1024;
+/** How long a fetch waits for what must be there after one that brought nothing, in ms, and how often. */
+const AHEAD_WAIT_MS = 200;
+const AHEAD_EMPTY_MAX = 10;
 /** Records that were given out are let go in so many. */
 const SPLICE_COUNT = 4_096;
 
@@ -175,15 +178,23 @@ export class Inputs {
     return !signal.aborted && this.#inputs.every(({ isAtEnd }) => isAtEnd);
   }
 
-  /** Reads a topic ahead, until a record that the log took later than that waits, or its end is seen. */
+  /**
+   * Reads a topic ahead, until a record that the log took later than that waits, or its end is seen.
+   *
+   * @throws {Error} Where what there is does not come.
+   */
   async readAhead(topic: string, throughMs: number, signal: AbortSignal): Promise<void> {
     const input = this.#inputs.find((input) => input.topic === topic)!;
     const isEnough = () =>
       input.isAtEnd || input.byteCount >= AHEAD_BYTES_MAX ||
       (input.waiting.at(-1)?.appendMs ?? 0) > throughMs;
-    for (let before = -1; !isEnough() && input.fetchOffset > before && !signal.aborted;) {
-      before = input.fetchOffset;
-      await this.#fetch(input, 0, signal);
+    for (let emptyCount = 0; !isEnough() && !signal.aborted;) {
+      const before = input.fetchOffset;
+      await this.#fetch(input, emptyCount === 0 ? 0 : AHEAD_WAIT_MS, signal);
+      emptyCount = input.fetchOffset > before ? 0 : emptyCount + 1;
+      if (emptyCount > AHEAD_EMPTY_MAX) {
+        throw new Error(`${topic} from offset ${before} on does not come; waiting for it`);
+      }
     }
   }
 

@@ -147,7 +147,6 @@ class Owner {
     this.#fold();
     this.#ahead = null;
     if (isCaughtUp) {
-      this.opened.places.isThinned = false;
       const aheadMs = Number.isFinite(this.#clockAheadMs) ? this.#clockAheadMs : 0;
       this.opened.state.advance(beganMs - CLOCK_SLACK_MS - aheadMs);
     }
@@ -184,7 +183,7 @@ class Owner {
     if (!isBehind) return;
     await this.#inputs.readAhead(TOPICS.statistics, newestMs + this.config.aheadMs, signal);
     this.#ahead = new Map();
-    let isSomeGone = this.opened.places.isThinned;
+    let isSomeGone = false;
     const last = this.opened.fingerprints[TOPICS.statistics];
     let before = last === undefined
       ? { offset: this.#inputs.offsets[TOPICS.statistics]! - 1, appendMs: NaN }
@@ -192,8 +191,9 @@ class Owner {
     for (const record of this.#inputs.waiting(TOPICS.statistics)) {
       isSomeGone ||= isThinned(before, record);
       before = record;
-      const { key } = record;
-      if (isSomeGone && key !== null && !this.#ahead.has(key)) this.#ahead.set(key, record);
+      const { key, appendMs } = record;
+      const mayStandIn = isSomeGone || appendMs <= this.opened.places.thinnedMs;
+      if (mayStandIn && key !== null && !this.#ahead.has(key)) this.#ahead.set(key, record);
     }
   }
 

@@ -95,7 +95,7 @@ function checkpointOf(
       samples: places.samples.from(offsets[TOPICS.samples]!),
       polls: leastPlace(state.sourceOffsets(), offsets[TOPICS.polls] ?? 0),
     },
-    isThinned: places.isThinned,
+    thinnedMs: places.thinnedMs,
     notificationsThrough,
   };
 }
