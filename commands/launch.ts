@@ -26,8 +26,6 @@ import { addressOf } from "./health.ts";
 
 /** Room for young objects, in MB: with half of it they are collected too soon, with twice as much a process only grows. */
 export const MEMORY_FLAG = "--v8-flags=--max-semi-space-size=8";
-/** The same on a laptop, where there is more time than memory: 30 MB less while a day is played. */
-const DEV_MEMORY_FLAG = "--v8-flags=--max-semi-space-size=2";
 
 /** What can be launched: the module, its first arguments, and what it needs of `main.ts`'s permissions. */
 const TARGETS: Readonly<Record<string, Target>> = {
@@ -98,8 +96,7 @@ export function launchCommand(
   // What a command looks at does not depend on the roles of the process that it stands beside.
   const asked = run[0] === "main.ts" ? config : { ...config, roles: ROLES_OF_COMMANDS };
   const permissions = permissionArguments(needs(permissionsOf(asked, configFile), config));
-  const memoryFlag = target === "dev" ? DEV_MEMORY_FLAG : MEMORY_FLAG;
-  return quoted(["deno", "run", ...flags, ...permissions, memoryFlag, ...run]);
+  return quoted(["deno", "run", ...flags, ...permissions, MEMORY_FLAG, ...run]);
 }
 
 function quoted(command: readonly string[]): string {

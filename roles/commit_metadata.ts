@@ -64,7 +64,7 @@ export function readCommit<T extends CommittedSettings>(
     throw new WrongSettingError(
       `${setting} was ${show(was)} when this was ${done} and is ${
         show(is)
-      } now; set it back, or begin anew: in another DATA_DIR, or with Kafka on other topics`,
+      } now; set it back. To begin anew, set DATA_DIR to another folder, or with Kafka delete its topics and groups`,
     );
   }
   return checkpoint;

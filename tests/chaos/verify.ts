@@ -16,6 +16,7 @@ import { exactStatistics, relativeError } from "../oracle/exact.ts";
 import { Reference, type ReferenceWindow } from "./reference.ts";
 import {
   expectedNotifications,
+  inLogOrder,
   publishedNotifications,
   type Told,
   toldBySample,
@@ -198,8 +199,7 @@ export async function notificationsProblems(
   let count = 0;
   for (const partition of PARTITIONS) {
     const records = await Array.fromAsync(readToEnd(log, TOPICS.notifications, partition));
-    const inOrder = [...statistics.told[partition]!, ...told[partition]!]
-      .sort((a, b) => a.appendMs - b.appendMs);
+    const inOrder = inLogOrder(statistics.told[partition]!, told[partition]!);
     const must = expectedNotifications(inOrder, [LEAP_RULE], TIMES.windowSizeMs, clock.nowMs());
     const where = `notifications/${partition}`;
     let is: string[];

@@ -95,8 +95,12 @@ export function toldOf(
   samples: readonly LogRecord[],
   statistics: readonly LogRecord[],
 ): Told[] {
-  return [...statistics.map(toldByStatistics), ...samples.flatMap(toldBySample)]
-    .sort((a, b) => a.appendMs - b.appendMs);
+  return inLogOrder(statistics.map(toldByStatistics), samples.flatMap(toldBySample));
+}
+
+/** The same of what was read before. */
+export function inLogOrder(statistics: readonly Told[], samples: readonly Told[]): Told[] {
+  return [...statistics, ...samples].sort((a, b) => a.appendMs - b.appendMs);
 }
 
 /** A record of `statistics`. */
