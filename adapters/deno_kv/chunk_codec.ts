@@ -114,20 +114,21 @@ export function encodeChunk(records: readonly LogRecord[]): Uint8Array<ArrayBuff
 export interface ChunkHeader {
   /** How long the chunk is with all its parts. */
   byteCount: number;
+  firstOffset: number;
   /** The append time of its last record, in ms since the epoch. */
   lastAppendMs: number;
 }
 
 /** Reads the header. @throws {TypeError} Where these bytes begin no chunk, or a newer one. */
 export function chunkHeader(bytes: Uint8Array): ChunkHeader {
-  const [version, byteCount, , , , , , lastAppendMs] = headerOf(bytes);
+  const [version, byteCount, , , , firstOffset, , lastAppendMs] = headerOf(bytes);
   if (version !== CHUNK_VERSION) {
     throw new TypeError(
       `Not a chunk of version ${CHUNK_VERSION}, the newest this program knows: ` +
         `${bytes.length} bytes of version ${version}`,
     );
   }
-  return { byteCount: byteCount!, lastAppendMs: lastAppendMs! };
+  return { byteCount: byteCount!, firstOffset: firstOffset!, lastAppendMs: lastAppendMs! };
 }
 
 /** Reads a whole chunk. The values share the memory of `bytes`. */

@@ -30,6 +30,7 @@ Deno.test("records come back from a chunk as they were", () => {
     deepStrictEqual(decodeChunk(bytes).map(plain), all.map(plain));
     deepStrictEqual(chunkHeader(bytes), {
       byteCount: bytes.length,
+      firstOffset: all[0]!.offset,
       lastAppendMs: all.at(-1)!.appendMs,
     });
   }));

@@ -17,13 +17,17 @@ export interface StoredChunk {
   lastAppendMs: number;
 }
 
-/** Which chunks to read: those whose last offset is in `[from, before)`. */
+/**
+ * Which chunks to read: those with a last offset of `from` or more and a first record before `before`,
+ * the partition's end at some time; what lies beyond may be half written. A chunk that ended there may
+ * have been merged with what came later.
+ */
 export interface ChunkRange {
   from: number;
   before: number;
   /** How many values to read at most, ≥ 1. */
   valueCountMax: number;
-  /** Read the newest, not the oldest of the range. */
+  /** Read the newest, not the oldest, of those with a last offset before `before`. */
   newest?: boolean;
 }
 
@@ -49,36 +53,49 @@ export async function readChunks(
 ): Promise<ChunkPage> {
   const { from, before, valueCountMax, newest = false } = range;
   const entries: Entry[] = [];
-  const selector = { start: [...prefix, from], end: [...prefix, before] };
+  const selector = { start: [...prefix, from], end: [...prefix, newest ? before : Infinity] };
   // One batch is one snapshot.
   const options = { limit: valueCountMax, batchSize: valueCountMax, reverse: newest };
   for await (const entry of kv.list<Uint8Array>(selector, options)) entries.push(entry);
   if (newest) entries.reverse();
-  const exhausted = entries.length < valueCountMax;
-  const chunks = assemble(entries, prefix.length);
+  // Where the newest are read, the first one's beginning may be cut off.
+  const first = newest ? entries.findIndex(({ key }) => key.length === prefix.length + 1) : 0;
+  const { chunks, isEnd } = assemble(entries, first, prefix.length, before);
+  const exhausted = isEnd || entries.length < valueCountMax;
   if (chunks.length > 0) return { chunks, exhausted };
   if (!exhausted) return readChunks(kv, prefix, { ...range, valueCountMax: 2 * valueCountMax + 1 });
-  if (entries.length > 0) throw new TypeError(`${prefix.join("/")}: half a chunk at ${from}`);
+  if (entries.length > 0 && !isEnd) {
+    throw new TypeError(`${prefix.join("/")}: half a chunk at ${from}`);
+  }
   return { chunks, exhausted };
 }
 
-/** Puts the parts together; what the page's ends have cut off stays out. */
-function assemble(entries: readonly Entry[], prefixLength: number): StoredChunk[] {
+/** Puts the parts together, to the page's end or through the last chunk with a record before `before`. */
+function assemble(
+  entries: readonly Entry[],
+  first: number,
+  prefixLength: number,
+  before: number,
+): { chunks: StoredChunk[]; isEnd: boolean } {
   const chunks: StoredChunk[] = [];
-  let i = entries.findIndex((entry) => entry.key.length === prefixLength + 1);
-  while (i >= 0 && i < entries.length) {
+  for (let i = first; i >= 0 && i < entries.length;) {
     const { key, value } = entries[i]!;
-    const { byteCount, lastAppendMs } = chunkHeader(value);
+    const through = key[prefixLength] as number;
+    // Of what is being written the first part may still be missing.
+    const isFirstPart = key.length === prefixLength + 1;
+    if (!isFirstPart && through >= before) return { chunks, isEnd: true };
+    const { byteCount, firstOffset, lastAppendMs } = chunkHeader(value);
+    if (firstOffset >= before) return { chunks, isEnd: true };
     const partCount = partCountOf(byteCount);
     if (i + partCount > entries.length) break;
     const bytes = partCount === 1 ? value : new Uint8Array(byteCount);
     for (let part = 0; partCount > 1 && part < partCount; part++) {
       bytes.set(entries[i + part]!.value, part * VALUE_BYTES_MAX);
     }
-    chunks.push({ through: key[prefixLength] as number, bytes, lastAppendMs });
+    chunks.push({ through, bytes, lastAppendMs });
     i += partCount;
   }
-  return chunks;
+  return { chunks, isEnd: false };
 }
 
 /** The mutations that store a chunk. */

@@ -2,6 +2,9 @@ import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert";
 import fc from "fast-check";
 import { type LogRecord, OffsetOutOfRangeError } from "../../ports/topic_log.ts";
 import { ManualClock } from "../memory/manual_clock.ts";
+import { encodeChunk } from "./chunk_codec.ts";
+import { storing } from "./chunk_reader.ts";
+import { Partition } from "./partition.ts";
 import { type DenoKvTopicLog, openTopicLog } from "./topic_log.ts";
 
 const HOUR_MS = 3_600_000;
@@ -122,6 +125,44 @@ Deno.test("small chunks are merged, and nothing is lost by it", () =>
     await log.maintain(signal);
     ok(await chunkCount(kv, "plain") < 4);
     strictEqual((await readAll(log, "plain")).length, 305);
+  }));
+
+Deno.test("what was the end when a reader looked is found although it was merged with what came later", () =>
+  withLog(async ({ log, kv }) => {
+    for (let i = 0; i < 3; i++) await log.append([record("plain", "k", `${i}`, 300)]);
+    for (let i = 3; i < 6; i++) await log.append([record("plain", "k", `${i}`, 300)]);
+    ok((await log.maintain(signal)).mergedChunkCount > 0);
+    strictEqual(await chunkCount(kv, "plain"), 1);
+    const partition = new Partition(kv, "plain", 0, null);
+    for (const from of [0, 1, 2]) {
+      const { records, nextOffset } = await partition.read(from, 3, 10_000);
+      deepStrictEqual(records.map(({ offset }) => offset), [0, 1, 2].slice(from));
+      strictEqual(nextOffset, 3);
+    }
+  }));
+
+Deno.test("what is half written beyond the end is in no reader's way", () =>
+  withLog(async ({ log, kv }) => {
+    await log.append([record("plain", "k", "0")]);
+    const partition = new Partition(kv, "plain", 0, null);
+    // The second part of a chunk, and the first of another, each alone.
+    const large = {
+      offset: 7,
+      appendMs: T0,
+      key: "k",
+      value: new Uint8Array(100_000),
+      headers: {},
+    };
+    const parts = storing(partition.prefix, 7, encodeChunk([large]));
+    for (const { key, value } of [parts[1]!, { ...parts[0]!, key: [...partition.prefix, 8] }]) {
+      await kv.set(key, value);
+      deepStrictEqual((await partition.read(0, 5, 10_000)).records.map(({ offset }) => offset), [
+        0,
+      ]);
+      deepStrictEqual(await partition.read(1, 5, 10_000), { records: [], nextOffset: 5 });
+    }
+    // Before the end it is damage, and said to be.
+    await rejects(partition.read(1, 8, 10_000), /[Cc]hunk/);
   }));
 
 Deno.test("reading, appending and upkeep at the same time leave nothing out", () =>

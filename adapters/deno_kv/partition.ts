@@ -110,13 +110,14 @@ export class Partition {
       for (const chunk of chunks) {
         for (const record of decodeChunk(chunk.bytes)) {
           if (record.offset < nextOffset) continue;
+          if (record.offset >= endOffset) return { records, nextOffset: endOffset };
           byteCount += (record.key?.length ?? 0) + (record.value?.length ?? 0);
           if (byteCount > byteCountMax && records.length > 0) {
             return { records, nextOffset: record.offset };
           }
           records.push(record);
         }
-        nextOffset = chunk.through + 1;
+        nextOffset = Math.min(chunk.through + 1, endOffset);
       }
       if (exhausted) nextOffset = endOffset;
     }
