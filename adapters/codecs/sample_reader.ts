@@ -8,14 +8,7 @@
  * @module
  */
 import { isId, isPrice, isTickMs, isTimeMs, type Sample } from "../../stats/sample.ts";
-
-/** A market as it stands in every sample of it: its strings are shared, not read again. */
-interface Market extends Pick<Sample, "exchange" | "instrument" | "base" | "quote"> {
-  /** The bytes before the price are `length` of `page` from `start` on. */
-  page: Uint8Array;
-  start: number;
-  length: number;
-}
+import { type Market, MarketTable } from "./market_table.ts";
 
 /** Markets remembered at most, some 80 MB of them; then all are forgotten. */
 const MARKET_COUNT_MAX = 262_144;
@@ -49,8 +42,7 @@ const JSON_NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
 
 /** Reads samples, and remembers their markets. */
 export class SampleReader {
-  /** By the hash of their head; of two with one hash, the later one. */
-  readonly #markets = new Map<number, Market>();
+  readonly #markets = new MarketTable();
   /** A head's form; texts with escapes are left to JSON. */
   readonly #form: RegExp;
   readonly #exchanges = new Map<string, string>();
@@ -71,8 +63,10 @@ export class SampleReader {
 
   /** The sample that is written so; `null` where only JSON can tell. */
   read(value: Uint8Array): Sample | null {
-    const market = this.#market(value) ?? this.#meet(value);
+    const hash = hashOfHead(value);
+    const market = this.#markets.find(hash, value) ?? this.#meet(hash, value);
     if (market === null) return null;
+    this.#at = market.length;
     const price = this.#price(value);
     const timestampMs = this.#field(value, TIMESTAMP);
     const tickMs = this.#field(value, TICK);
@@ -86,7 +80,7 @@ export class SampleReader {
   }
 
   /** Reads a head that was not met yet, and remembers it; `null` where it is not as the codec writes it. */
-  #meet(value: Uint8Array): Market | null {
+  #meet(hash: number, value: Uint8Array): Market | null {
     const end = endOfHead(value);
     let text;
     try {
@@ -111,30 +105,8 @@ export class SampleReader {
     page.set(value.subarray(0, end), start);
     this.#pageEnd += end;
     const market = { exchange, instrument, base, quote, page, start, length: end };
-    this.#markets.set(this.#hashHead(value), market);
-    this.#at = end;
+    this.#markets.put(hash, market);
     return market;
-  }
-
-  /** The market whose head the value begins with; reading goes on after it. */
-  #market(value: Uint8Array): Market | null {
-    const market = this.#markets.get(this.#hashHead(value));
-    if (market === undefined) return null;
-    const { page, start, length } = market;
-    for (let i = 0; i < length; i++) if (page[start + i] !== value[i]) return null;
-    this.#at = length;
-    return market;
-  }
-
-  /** Hashes up to the first colon that no text follows, the version's apart: the price's, for no id has a colon. */
-  #hashHead(value: Uint8Array): number {
-    let hash = 0;
-    for (let i = '{"v":'.length; i < value.length; i++) {
-      const c = value[i]!;
-      hash = (Math.imul(hash, 31) + c) | 0;
-      if (c === COLON && value[i + 1] !== QUOTE) break;
-    }
-    return hash;
   }
 
   /** Reads `name` and the whole number after it; without the name, `undefined`. */
@@ -184,6 +156,17 @@ export class SampleReader {
     this.#at = at;
     return number;
   }
+}
+
+/** Hashes up to the first colon that no text follows, the version's apart: the price's, for no id has a colon. */
+function hashOfHead(value: Uint8Array): number {
+  let hash = 0;
+  for (let i = '{"v":'.length; i < value.length; i++) {
+    const c = value[i]!;
+    hash = (Math.imul(hash, 31) + c) | 0;
+    if (c === COLON && value[i + 1] !== QUOTE) break;
+  }
+  return hash;
 }
 
 /** After the first colon that no text follows, the version's apart: where the price begins, for no id has a colon. */
