@@ -23,6 +23,11 @@ const SAMPLE_COUNT = 1_000_000;
 const MARKET_COUNTS = [2_000, 200_000];
 /** As Kafka's own scripts start a broker. */
 const BROKER_FLAGS = ["-Xms1g", "-Xmx1g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"];
+/**
+ * How long a new group waits for all its members, in ms (Kafka's default: 3,000). With none the first
+ * of two processes may have all partitions, and counts for nothing until the other has come.
+ */
+const JOIN_DELAY_MS = 500;
 
 /** The race's options on the command line. */
 export const RACE_OPTIONS = {
@@ -70,7 +75,10 @@ async function raceOf(
   runCount: number,
   output: Output,
 ): Promise<Result[]> {
-  await using kafka = await startKafka({}, { javaFlags: BROKER_FLAGS });
+  await using kafka = await startKafka(
+    { "group.initial.rebalance.delay.ms": `${JOIN_DELAY_MS}` },
+    { javaFlags: BROKER_FLAGS },
+  );
   const expected = await filled(scenario, kafka.broker, output);
   const total = contestants.length * runCount;
   using progress = showProgress(`${scenario.marketCount} markets: runs`, total, output);
