@@ -186,9 +186,6 @@ export class Database implements AsyncDisposable {
   async #connected<T>(signal: AbortSignal | undefined, work: Work<T>): Promise<T> {
     signal?.throwIfAborted();
     const client = await this.#connect();
-    // What comes between two statements is said again by the next one.
-    const ignore = () => {};
-    client.on("error", ignore);
     let broken = true;
     let cancelling: Promise<void> | undefined;
     const cancel = () => cancelling = this.#cancel(client);
@@ -212,7 +209,6 @@ export class Database implements AsyncDisposable {
       signal?.removeEventListener("abort", cancel);
       // Never one that is cancelled back to others: it could be their statement that ends.
       await cancelling;
-      client.off("error", ignore);
       client.release(broken || cancelling !== undefined);
     }
   }
@@ -272,6 +268,9 @@ export class Database implements AsyncDisposable {
 
   #openPool(): Pool {
     const pool = new Pool(this.#connectionOptions());
+    // What comes between two statements is said again by the next one; the first may come with the
+    // very answer that makes a connection ready.
+    pool.on("connect", (client) => client.on("error", () => {}));
     pool.on("error", (error) => {
       const { message: problem } = explain(error, this.address);
       logger.debug("Lost a connection that was not in use: {problem}", { problem });
