@@ -16,8 +16,11 @@ import {
 
 /** One fetch, in bytes: some 5,000 samples. */
 const FETCH_BYTES = 1024 * 1024;
-/** What is held of a topic that is read ahead, in bytes: an hour's statistics of some 40,000 markets. */
-const AHEAD_BYTES_MAX = 24 * 1024 * 1024;
+/**
+ * What a process holds of a topic that is read ahead, in bytes, if it has all partitions: an hour's
+ * statistics of some 160,000 markets. Records take about twice that in memory.
+ */
+const AHEAD_BYTES_MAX = 96 * 1024 * 1024;
 /** How long a fetch waits for what must be there after one that brought nothing, in ms, and how often. */
 const AHEAD_WAIT_MS = 200;
 const AHEAD_EMPTY_MAX = 10;
@@ -28,6 +31,7 @@ const SPLICE_COUNT = 4_096;
 export interface InputDeps {
   log: Pick<TopicLog, "fetch">;
   partition: number;
+  partitionCount: number;
   /** Where to go on where a topic does not have the offset that is next. @throws Where it must not. */
   outOfRange(error: OffsetOutOfRangeError, offset: number): number;
 }
@@ -185,8 +189,9 @@ export class Inputs {
    */
   async readAhead(topic: string, throughMs: number, signal: AbortSignal): Promise<void> {
     const input = this.#inputs.find((input) => input.topic === topic)!;
+    const byteCountMax = AHEAD_BYTES_MAX / this.deps.partitionCount;
     const isEnough = () =>
-      input.isAtEnd || input.byteCount >= AHEAD_BYTES_MAX ||
+      input.isAtEnd || input.byteCount >= byteCountMax ||
       (input.waiting.at(-1)?.appendMs ?? 0) > throughMs;
     for (let emptyCount = 0; !isEnough() && !signal.aborted;) {
       const before = input.fetchOffset;

@@ -22,7 +22,8 @@ function logOf(rows: Rows, valueBytes = 10): Pick<TopicLog, "fetch"> {
 }
 
 function inputsOf(rows: Rows, valueBytes?: number): Inputs {
-  const deps = { log: logOf(rows, valueBytes), partition: 0, outOfRange: () => 0 };
+  const log = logOf(rows, valueBytes);
+  const deps = { log, partition: 0, partitionCount: 4, outOfRange: () => 0 };
   return new Inputs(new Map(Object.keys(rows).map((topic) => [topic, 0])), deps);
 }
 

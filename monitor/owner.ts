@@ -101,6 +101,7 @@ class Owner {
     this.#inputs = new Inputs(offsets, {
       log: deps.log,
       partition: config.partition,
+      partitionCount: config.partitionCount,
       outOfRange: (error, offset) =>
         // A new deployment begins where the log does.
         isNew.delete(error.topic) && offset === 0 ? error.startOffset : this.#skip(error, offset),

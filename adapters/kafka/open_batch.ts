@@ -61,6 +61,7 @@ class ReadRecord implements LogRecord {
   readonly #bytes: Uint8Array;
   readonly #keyAt: number;
   readonly #keyLength: number;
+  #key: string | null = null;
 
   constructor({ offset, appendMs, value, headers, bytes, keyAt, keyLength }: Found) {
     this.offset = offset;
@@ -74,7 +75,10 @@ class ReadRecord implements LogRecord {
 
   get key(): string | null {
     if (this.#keyLength < 0) return null;
-    return textDecoder.decode(this.#bytes.subarray(this.#keyAt, this.#keyAt + this.#keyLength));
+    // Kept: what a monitor reads ahead is asked again and again.
+    return this.#key ??= textDecoder.decode(
+      this.#bytes.subarray(this.#keyAt, this.#keyAt + this.#keyLength),
+    );
   }
 }
 
