@@ -31,6 +31,7 @@ const SPLICE_COUNT = 4_096;
 export interface InputDeps {
   log: Pick<TopicLog, "fetch">;
   partition: number;
+  /** Of all monitors: what may be read ahead of one partition is a share of the whole. */
   partitionCount: number;
   /** Where to go on where a topic does not have the offset that is next. @throws Where it must not. */
   outOfRange(error: OffsetOutOfRangeError, offset: number): number;

@@ -114,6 +114,7 @@ export function encodeChunk(records: readonly LogRecord[]): Uint8Array<ArrayBuff
 export interface ChunkHeader {
   /** How long the chunk is with all its parts. */
   byteCount: number;
+  /** The offset of its first record. */
   firstOffset: number;
   /** The append time of its last record, in ms since the epoch. */
   lastAppendMs: number;
